@@ -1,0 +1,139 @@
+#include "proxy/base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proxy/base/alloc.h"
+
+void buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf)BUF_INIT(max);
+}
+
+void buf_fini(struct buf *b)
+{
+	if (b) {
+		free(b->ptr);
+		buf_init(b, b->max);
+	}
+}
+
+void buf_clear(struct buf *b)
+{
+	b->len = 0;
+	b->overflow = false;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+	if (b->overflow || n > b->max || b->len > b->max - n) {
+		b->overflow = true;
+		return NULL;
+	}
+	/* One byte more than asked, so that buf_cstr never has to move a full buffer. */
+	if (b->cap < b->len + n + 1) {
+		size_t cap = b->cap ? b->cap : 64;
+		while (cap < b->len + n + 1) {
+			cap *= 2;
+		}
+		b->ptr = xrealloc(b->ptr, cap);
+		b->cap = cap;
+	}
+	return b->ptr + b->len;
+}
+
+void buf_commit(struct buf *b, size_t n)
+{
+	ENSURE(b->len + n < b->cap);
+	b->len += n;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n)
+{
+	char *to = n ? buf_reserve(b, n) : NULL;
+	if (to) {
+		memcpy(to, p, n);
+		b->len += n;
+	}
+}
+
+void buf_add_span(struct buf *b, struct span s)
+{
+	buf_add(b, s.ptr, s.len);
+}
+
+void buf_add_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	char small[256];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(small, sizeof small, fmt, ap);
+	va_end(ap);
+	ENSURE(n >= 0);
+	if ((size_t)n < sizeof small) {
+		buf_add(b, small, (size_t)n);
+		return;
+	}
+	char *to = buf_reserve(b, (size_t)n);
+	if (to) {
+		va_start(ap, fmt);
+		vsnprintf(to, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+		b->len += (size_t)n;
+	}
+}
+
+void buf_add_u64(struct buf *b, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	buf_add(b, digits + at, sizeof digits - at);
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+	ENSURE(n <= b->len);
+	if (n && n < b->len) {
+		memmove(b->ptr, b->ptr + n, b->len - n);
+	}
+	b->len -= n;
+}
+
+const char *buf_cstr(struct buf *b)
+{
+	if (!b->ptr) {
+		return "";
+	}
+	b->ptr[b->len] = '\0';
+	return b->ptr;
+}
+
+char *buf_take(struct buf *b, size_t *len)
+{
+	if (!b->ptr) {
+		b->ptr = xalloc(1);
+		b->cap = 1;
+	}
+	char *p = b->ptr;
+	p[b->len] = '\0';
+	if (len) {
+		*len = b->len;
+	}
+	buf_init(b, b->max);
+	return p;
+}

@@ -1,0 +1,42 @@
+/* A growing byte buffer with the size it may never pass given at birth. An append that would
+ * pass it sets `overflow` and drops the bytes; callers build freely and check once at the end.
+ * The struct is public so that it can be embedded; ptr may be NULL while empty. */
+#pragma once
+
+#include "proxy/base/span.h"
+
+struct buf {
+	char *ptr;
+	size_t len;
+	size_t cap;
+	size_t max;
+	bool overflow;
+};
+
+#define BUF_INIT(limit) { NULL, 0, 0, (limit), false }
+
+void buf_init(struct buf *b, size_t max);
+/* Frees the memory; the buffer may be used again with the same maximum. NULL-safe. */
+void buf_fini(struct buf *b);
+/* Empties, keeps memory and clears overflow. */
+void buf_clear(struct buf *b);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_add_span(struct buf *b, struct span s);
+void buf_add_str(struct buf *b, const char *s);
+void buf_add_char(struct buf *b, char c);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_add_u64(struct buf *b, uint64_t value);
+/* Room for n more bytes: returns where they go (then buf_commit), or NULL on overflow. */
+char *buf_reserve(struct buf *b, size_t n);
+void buf_commit(struct buf *b, size_t n);
+/* Drops n bytes from the front (moves the rest down). */
+void buf_consume(struct buf *b, size_t n);
+/* Moves the memory out; b is empty afterwards. The caller frees. NUL-terminated (not counted). */
+char *buf_take(struct buf *b, size_t *len);
+/* NUL-terminated view of the content, valid until the next change. */
+const char *buf_cstr(struct buf *b);
+
+static inline struct span buf_span(const struct buf *b)
+{
+	return (struct span){ b->ptr, b->len };
+}

@@ -1,0 +1,100 @@
+#include "proxy/base/console.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/base/json.h"
+
+static bool json_mode;
+static bool colour_out;
+static bool colour_err;
+
+static const char *const CODES[] = { "", "\x1b[90m", "\x1b[32m", "\x1b[31m", "\x1b[33m",
+	"\x1b[36m", "\x1b[1m" };
+
+void console_init(bool json)
+{
+	const char *no_color = getenv("NO_COLOR");
+	bool allowed = !(no_color && *no_color);
+	json_mode = json;
+	colour_out = allowed && isatty(STDOUT_FILENO);
+	colour_err = allowed && isatty(STDERR_FILENO);
+}
+
+bool console_is_json(void)
+{
+	return json_mode;
+}
+
+void console_line_span(enum console_style style, struct span text)
+{
+	if (json_mode) {
+		return;
+	}
+	bool coloured = colour_out && style != STYLE_PLAIN;
+	if (coloured) {
+		fputs(CODES[style], stdout);
+	}
+	fwrite(text.ptr, 1, text.len, stdout);
+	fputs(coloured ? "\x1b[0m\n" : "\n", stdout);
+}
+
+void console_line(enum console_style style, const char *fmt, ...)
+{
+	if (json_mode) {
+		return;
+	}
+	char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n >= 0) {
+		console_line_span(style, span_n(text, (size_t)n));
+		free(text);
+	}
+}
+
+void console_problem(const char *fmt, ...)
+{
+	console_flush();
+	va_list ap;
+	va_start(ap, fmt);
+	if (colour_err) {
+		fputs(CODES[STYLE_RED], stderr);
+	}
+	vfprintf(stderr, fmt, ap);
+	fputs(colour_err ? "\x1b[0m\n" : "\n", stderr);
+	va_end(ap);
+}
+
+void console_event(const char *event, struct span members)
+{
+	if (!json_mode) {
+		return;
+	}
+	struct buf line = BUF_INIT(8u << 20);
+	buf_add_char(&line, '{');
+	json_add_member(&line, "event", span_of(event));
+	if (members.len) {
+		buf_add_char(&line, ',');
+		buf_add_span(&line, members);
+	}
+	buf_add_str(&line, "}\n");
+	fwrite(line.ptr, 1, line.len, stdout);
+	buf_fini(&line);
+}
+
+void console_raw(struct span bytes)
+{
+	if (!json_mode) {
+		fwrite(bytes.ptr, 1, bytes.len, stdout);
+	}
+}
+
+void console_flush(void)
+{
+	fflush(stdout);
+}

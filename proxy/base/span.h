@@ -1,0 +1,55 @@
+/* A borrowed view of bytes: not NUL-terminated, valid for the call only unless the header that
+ * hands it out says longer. An empty span may have a NULL ptr. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+	const char *ptr;
+	size_t len;
+};
+
+#define SPAN(literal) ((struct span){ "" literal, sizeof(literal) - 1 })
+/* For printf("%.*s", SPAN_ARG(s)). */
+#define SPAN_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
+
+static inline struct span span_of(const char *s)
+{
+	return (struct span){ s, s ? strlen(s) : 0 };
+}
+
+static inline struct span span_n(const char *p, size_t n)
+{
+	return (struct span){ p, n };
+}
+
+static inline bool span_eq(struct span a, struct span b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool span_is(struct span a, const char *s)
+{
+	return span_eq(a, span_of(s));
+}
+
+/* ASCII case-insensitive, for header names, schemes and hosts; no locale. */
+bool span_ieq(struct span a, struct span b);
+bool span_iis(struct span a, const char *s);
+bool span_starts(struct span s, struct span prefix);
+bool span_ends(struct span s, struct span suffix);
+/* Index of the first c, or -1. */
+ptrdiff_t span_find(struct span s, char c);
+/* Cuts s at the first sep: returns what stood before it and leaves the rest in *s. Without a
+ * separator returns all of it and leaves *s with ptr NULL, which also marks the end of a loop:
+ *   struct span rest = ...; while (rest.ptr) { struct span part = span_cut(&rest, ','); ... } */
+struct span span_cut(struct span *s, char sep);
+/* Without spaces and tabs at both ends. */
+struct span span_trim(struct span s);
+/* Decimal digits only, no sign, at most max; false leaves *out alone. */
+bool span_u64(struct span s, uint64_t max, uint64_t *out);
+/* Byte order; a shorter prefix sorts first. */
+int span_cmp(struct span a, struct span b);
