@@ -1,0 +1,44 @@
+/* The emulator's end of the bridge: WebSockets of agents, adopted from the service port's listener
+ * (http_server's on_upgrade) and run by libwebsockets on our loop. Turns session bytes into messages;
+ * knows nothing of functions. A peer is one agent's session: it outlives its socket for a while, so that
+ * a cut connection resumes and nothing is lost or run twice. */
+#pragma once
+
+#include <uv.h>
+
+#include "proxy/base/err.h"
+#include "proxy/wire/messages.h"
+
+struct bridge_server;
+struct bridge_peer;
+
+struct bridge_server_config {
+	uv_loop_t *loop;
+	const char *token; /* agents must present it in HELLO; "" = none wanted (loopback `start`) */
+	unsigned grace_ms; /* how long a lost peer may come back; 0 = 30 s */
+	const char *welcome; /* JSON members for WELCOME: "\"region\":\"...\",\"account\":\"...\"" */
+	void *ctx;
+	/* A new session said HELLO rightly (token, version). stage and app are valid for the call. */
+	void (*on_agent)(void *ctx, struct bridge_peer *p, const char *app, const char *stage);
+	void (*on_message)(void *ctx, struct bridge_peer *p, const struct wire_message *m);
+	/* The connection is down / is back; for the terminal. */
+	void (*on_link)(void *ctx, struct bridge_peer *p, bool up, const char *why);
+	/* The session is over (BYE, or grace passed); p is dead after the call. */
+	void (*on_gone)(void *ctx, struct bridge_peer *p, const char *why);
+};
+
+struct bridge_server *bridge_server_create(const struct bridge_server_config *c, struct err *err)
+	MUST_CHECK;
+/* From on_upgrade: takes fd and the bytes read so far. False if it cannot (fd is closed then). */
+bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head);
+/* Says BYE, closes all, frees when the loop let go; then done. */
+void bridge_server_close(struct bridge_server *s, void (*done)(void *ctx), void *ctx);
+
+/* Queues the message (bytes are copied). Returns the bytes now waiting: push back above a mark. */
+size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m);
+void bridge_peer_set_data(struct bridge_peer *p, void *data);
+void *bridge_peer_data(const struct bridge_peer *p);
+/* "agent 3 (127.0.0.1)" for lines. */
+const char *bridge_peer_name(const struct bridge_peer *p);
+/* Ends the session with BYE. on_gone follows. */
+void bridge_peer_drop(struct bridge_peer *p, const char *reason);
