@@ -1,0 +1,110 @@
+'use strict';
+// The process that runs a Node handler: `node bootstrap.cjs`, with the environment of lambda.md 2.1. It speaks the
+// public Runtime API and nothing else. Two variables of our own, removed before the handler can see them, tune it:
+// OFFSTAGE_PREFETCH=1 lets the next event wait in this process, OFFSTAGE_SPARE=1 starts it before its function is known.
+
+const { RuntimeClient } = require('./client.cjs');
+const { UnhandledPromiseRejection, toBody } = require('./errors.cjs');
+const { BufferedInvocation, StreamingInvocation, describeFunction } = require('./invocation.cjs');
+const { highWaterMark, isStreaming, loadHandler, markStreaming } = require('./load.cjs');
+const { logError, patchConsole } = require('./log.cjs');
+const { HttpResponseStream } = require('./stream.cjs');
+
+const EXIT_REJECTION = 128;
+const EXIT_EXCEPTION = 129;
+
+function takeFlag(name) {
+	const set = process.env[name] === '1';
+	delete process.env[name];
+	return set;
+}
+
+/** What differs between managed Node versions: lambda.md 2.6. */
+function rulesOf(env) {
+	const declared = /nodejs([0-9]+)/.exec(env.AWS_EXECUTION_ENV);
+	const major = Number(declared ? declared[1] : process.versions.node.split('.')[0]);
+	return { major, mustSettle: major >= 18 };
+}
+
+function offerGlobals(env) {
+	if (!['1', 'true'].includes(env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) {
+		globalThis.awslambda = { streamifyResponse: markStreaming, HttpResponseStream };
+	}
+}
+
+class Runtime {
+	constructor() {
+		this.current = null; // the last invocation, until the next begins
+		this.ending = false;
+		this.client = new RuntimeClient(process.env.AWS_LAMBDA_RUNTIME_API, {
+			prefetch: takeFlag('OFFSTAGE_PREFETCH'),
+			onLost: (error) => this.lose(error),
+		});
+	}
+
+	catchFailures() {
+		process.on('uncaughtException', (error) => {
+			logError('Uncaught Exception', error);
+			this.end(error, EXIT_EXCEPTION);
+		});
+		process.on('unhandledRejection', (reason, promise) => {
+			const error = new UnhandledPromiseRejection(reason, promise);
+			logError('Unhandled Promise Rejection', error);
+			this.end(error, EXIT_REJECTION);
+		});
+		process.on('beforeExit', () => this.current?.onIdle());
+	}
+
+	/** Ends the process after telling the server why. */
+	end(error, code) {
+		if (this.ending) {
+			return;
+		}
+		this.ending = true;
+		const exit = () => process.exit(code);
+		if (this.current) {
+			this.current.failLast(error, exit);
+		} else {
+			const body = toBody(error);
+			this.client.failInit(body.errorType, JSON.stringify(body), exit);
+		}
+	}
+
+	/** The server is gone or speaks nonsense: nobody is left to tell, or to work for. */
+	lose(error) {
+		console.log(`Unexpected Top Level Error: ${error}`);
+		process.exit(EXIT_EXCEPTION);
+	}
+
+	async run() {
+		const rules = rulesOf(process.env);
+		const root = process.env.LAMBDA_TASK_ROOT || process.cwd();
+		const common = describeFunction(process.env);
+		const handler = await loadHandler(root, process.env._HANDLER ?? '', rules.major);
+		const Kind = isStreaming(handler) ? StreamingInvocation : BufferedInvocation;
+		const next = () => this.client.take(begin);
+		const begin = (event) => {
+			this.current = new Kind(this.client, event, next);
+			this.current.run(handler, common, rules, highWaterMark(handler));
+		};
+		next();
+		this.client.start();
+	}
+}
+
+function main() {
+	process.setSourceMapsEnabled(true);
+	if (takeFlag('OFFSTAGE_SPARE')) {
+		require('./spare.cjs').awaitAssignment();
+	}
+	patchConsole();
+	offerGlobals(process.env);
+	const runtime = new Runtime();
+	runtime.catchFailures();
+	runtime.run().catch((error) => {
+		logError('Uncaught Exception', error);
+		runtime.end(error, EXIT_EXCEPTION);
+	});
+}
+
+main();
