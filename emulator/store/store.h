@@ -2,8 +2,8 @@
  * credentials, signing keys, login users, refresh tokens and sessions. Everything written before a call
  * returned survives kill -9. Look-ups of live credentials are answered from memory.
  *
- * One concept per file: store.c opens and migrates; identities.c, credentials.c, logins.c and keys.c hold
- * the statements. Errors: ERR_IO with SQLite's words. Strings handed out live in the arena given. */
+ * One concept per file: store.c opens and migrates; identities.c, credentials.c, users.c, keys.c and
+ * tickets.c hold the statements. Errors: ERR_IO with SQLite's words. Strings handed out live in the arena given. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,8 +46,11 @@ size_t store_identity_logins(struct store *s, const char *id, struct arena *aren
 /* Whose login is this? NULL if nobody's. */
 const char *store_login_owner(struct store *s, const char *pool, const char *provider,
 	const char *subject, struct arena *arena);
+/* ERR_NOT_FOUND if there is no such identity, ERR_CONFLICT if the login is somebody's already. */
 int store_login_link(struct store *s, const char *id, const char *provider, const char *subject,
 	struct err *err) MUST_CHECK;
+/* Takes an identity's login of that provider away; false if it has none. */
+bool store_login_unlink(struct store *s, const char *id, const char *provider);
 /* For ListIdentities: up to max ids after `after` (NULL = from the start). */
 size_t store_identities(struct store *s, const char *pool, const char *after, size_t max,
 	struct arena *arena, struct store_identity **out);
@@ -86,11 +89,13 @@ struct store_user {
 	const char *email;
 	int64_t created_ms, updated_ms;
 };
-/* Finds or makes the user of an e-mail address at an issuer (subject derived, so stable). */
+/* A login: finds or makes the user of an e-mail address at an issuer (subject derived, so stable; the
+ * address in lower case, as Auth0 keeps it) and sets updated_ms. */
 int store_user_get(struct store *s, const char *issuer, const char *email, struct arena *arena,
 	struct store_user *out, struct err *err) MUST_CHECK;
 bool store_user_by_subject(struct store *s, const char *issuer, const char *subject,
 	struct arena *arena, struct store_user *out);
+/* Who logged in last comes first. */
 size_t store_users(struct store *s, const char *issuer, struct arena *arena, struct store_user **out);
 
 /* Small secrets with an end: refresh tokens, authorization codes, opaque access tokens, sessions. `kind`
