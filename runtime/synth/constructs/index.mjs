@@ -4,13 +4,21 @@
 import { Api, GraphQLApi } from "./api.mjs";
 import { Auth, Cognito } from "./auth.mjs";
 import { ApiAuthorizationType } from "./authorizers.mjs";
+import { cdkExports } from "./cdk.mjs";
 import { App, Construct, dependsOn, getStack, Stack, use } from "./core.mjs";
+import * as data from "./data.mjs";
 import { Function, Job } from "./function.mjs";
 import { moduleOf } from "./inert.mjs";
+import { ApiGatewayV1Api, WebSocketApi } from "./other-apis.mjs";
+import * as sites from "./sites.mjs";
+import { toMegabytes, toSeconds, Duration, Size } from "./values.mjs";
 
 const sst = {
+	...data,
+	...sites,
 	Api,
 	ApiAuthorizationType,
+	ApiGatewayV1Api,
 	ApiPayloadFormatVersion: { V1: "1.0", V2: "2.0" },
 	App,
 	Auth,
@@ -22,7 +30,10 @@ const sst = {
 	GraphQLApi,
 	Job,
 	Stack,
+	toCdkDuration: (value) => Duration.seconds(toSeconds(value)),
+	toCdkSize: (value) => Size.mebibytes(toMegabytes(value)),
 	use,
+	WebSocketApi,
 };
 
 const modules = new Map();
@@ -36,7 +47,11 @@ export function standIn(name) {
 }
 
 function create(name) {
-	return moduleOf(name, /^(sst|@serverless-stack)/.test(name) ? sst : {});
+	if (name === "@serverless-stack/resources" || /^sst(\/constructs.*)?$/.test(name)) {
+		return moduleOf(name, sst);
+	}
+	const { known, find } = cdkExports(name, standIn);
+	return moduleOf(name, known, find);
 }
 
 export { App };

@@ -79,10 +79,10 @@ function wrap(target, name, traps) {
 }
 
 /**
- * A module's exports: the known ones, and an inert object for every other name. The inert names come
- * from the prototype, which is what the bundler's import helpers look through.
+ * A module's exports: the known ones, those that `find` makes, and an inert object for every other
+ * name. The latter come from the prototype, which is what the bundler's import helpers look through.
  */
-export function moduleOf(name, known) {
+export function moduleOf(name, known, find = () => undefined) {
 	const unknown = new Map();
 	const fallback = new Proxy(Object.create(null), {
 		get(_target, key) {
@@ -90,7 +90,7 @@ export function moduleOf(name, known) {
 				return undefined;
 			}
 			if (!unknown.has(key)) {
-				unknown.set(key, inert(`${name}.${key}`));
+				unknown.set(key, find(key) ?? inert(`${name}.${key}`));
 			}
 			return unknown.get(key);
 		},
