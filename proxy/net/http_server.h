@@ -21,6 +21,8 @@
 #include <uv.h>
 
 #include "proxy/base/arena.h"
+#include "proxy/base/buf.h"
+#include "proxy/base/buf.h"
 #include "proxy/base/err.h"
 #include "proxy/base/span.h"
 
@@ -87,6 +89,8 @@ struct http_server_config {
 			    * leave in order whatever order they are given in; 0 = 1 */
 	unsigned max_connections; /* 0 = 10000; above it new ones are closed at once */
 	bool send_date; /* a Date header on each reply */
+	bool half_closed_is_gone; /* a client that shuts its write side has left, as a worker that died
+				   * has; else it is still given its answer */
 };
 
 /* Listens at once. host is numeric ("127.0.0.1", "::1") or "localhost" (127.0.0.1, and ::1 too where
@@ -107,7 +111,9 @@ struct span http_header_get(const struct http_request *r, const char *name);
 /* How many headers of that name there are. */
 size_t http_header_count(const struct http_request *r, const char *name);
 
-/* Whom to tell when the client leaves before the answer is complete. */
+/* Whom to tell when the client leaves before the answer is complete. Without it the exchange stays
+ * with the handler, who answers into the void: so whoever answers later and holds something dear
+ * meanwhile registers. */
 void http_on_gone(struct http_exchange *x, void (*fn)(void *ctx), void *ctx);
 
 /* The whole answer. Adds Content-Length (not for 1xx, 204, 304), Connection as needed, Date if

@@ -1,0 +1,766 @@
+/* One connection.
+ *
+ *          bytes          head            body whole           answered, written
+ *   IDLE --------> HEAD --------> BODY ---------------> WAIT ---------------------> IDLE
+ *     |             |   \_______no body________________/ ^ |
+ *     |             |              |                     | | pipelined: the next head is read
+ *     |             | bad, slow    | bad, slow           `-' while fewer than `pipeline` wait
+ *     |             v              v
+ *     |            FAULT: its answer is queued behind the others, nothing more is parsed
+ *     |             |
+ *     | idle too    |  last answer written (also: Connection: close, client's EOF, server closing)
+ *     | long        v
+ *     |           LINGER: our side shut, input thrown away until the client's EOF, or 1 s
+ *     v             v
+ *   CLOSED <--------'   <--- reset, http_abort, write stalled: from everywhere
+ *
+ * The states are not stored as one word: they follow from the parser's state, the queue and the
+ * flags below, and http_conn_advance, the only function that moves on, looks at these.
+ *
+ * Lingering keeps the kernel from answering unread input with a reset that would overtake our
+ * last answer (RFC 9112 section 9.6). */
+#include "proxy/net/http_conn.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+
+#define LINGER_MS 1000
+#define VECTORS_MAX 32
+
+static void set_reading(struct http_conn *c, bool on);
+
+/* --- exchanges -------------------------------------------------------------------------------- */
+
+static struct http_exchange *exchange_create(struct http_conn *c)
+{
+	struct http_exchange *x = xalloc(sizeof *x);
+	list_init(&x->node);
+	x->conn = c;
+	x->req.arena = arena_create();
+	memcpy(x->req.peer, c->peer, sizeof c->peer);
+	buf_init(&x->body, c->server->config.max_body);
+	return x;
+}
+
+static void exchange_free(struct http_exchange *x)
+{
+	list_remove(&x->node);
+	http_out_fini(&x->out);
+	buf_fini(&x->body);
+	arena_destroy(x->req.arena);
+	free(x);
+}
+
+/* Where the next request is parsed into. */
+static struct http_exchange *next_exchange(struct http_conn *c)
+{
+	struct list *first = list_first(&c->spare);
+	if (first) {
+		return container_of(first, struct http_exchange, node);
+	}
+	struct http_exchange *x = exchange_create(c);
+	list_push_front(&c->spare, &x->node);
+	return x;
+}
+
+/* Back among the spare ones, empty. */
+static void recycle(struct http_exchange *x)
+{
+	struct http_conn *c = x->conn;
+	list_remove(&x->node);
+	c->n_queue--;
+	if (c->current == x) {
+		c->current = NULL;
+		c->body_paused = false;
+	}
+	http_out_clear(&x->out);
+	arena_reset(x->req.arena);
+	/* A large body's memory is not worth keeping. */
+	if (x->body.cap > HTTP_READ_SIZE) {
+		buf_fini(&x->body);
+	}
+	buf_clear(&x->body);
+	struct http_exchange clean = { .conn = c, .out = x->out, .body = x->body };
+	clean.req.arena = x->req.arena;
+	memcpy(clean.req.peer, c->peer, sizeof c->peer);
+	*x = clean;
+	list_init(&x->node);
+	list_push_front(&c->spare, &x->node);
+}
+
+static void enqueue(struct http_exchange *x)
+{
+	list_remove(&x->node);
+	list_push_back(&x->conn->queue, &x->node);
+	x->conn->n_queue++;
+}
+
+/* The connection no longer serves x: tells the handler, or leaves x with it until it answers. */
+static void orphan(struct http_exchange *x)
+{
+	list_remove(&x->node);
+	x->conn = NULL;
+	void (*gone)(void *ctx) = x->gone;
+	void *ctx = x->gone_ctx;
+	bool handler_keeps = x->handed && !x->done && !gone;
+	if (handler_keeps) {
+		return;
+	}
+	bool tell = x->handed && !x->done;
+	if (tell) {
+		gone(ctx);
+	}
+	exchange_free(x);
+}
+
+static struct http_exchange *first_in_queue(struct http_conn *c)
+{
+	struct list *first = list_first(&c->queue);
+	return first ? container_of(first, struct http_exchange, node) : NULL;
+}
+
+struct http_out *http_conn_out(struct http_exchange *x)
+{
+	return first_in_queue(x->conn) == x ? &x->conn->out : &x->out;
+}
+
+/* Answers leave in the order of the requests. */
+static void pop_answered(struct http_conn *c)
+{
+	struct http_exchange *x;
+	while (!c->cut && (x = first_in_queue(c)) != NULL) {
+		http_out_join(&c->out, &x->out);
+		if (!x->done) {
+			return;
+		}
+		if (!x->keep_alive) {
+			c->last = c->cut = true;
+		}
+		recycle(x);
+	}
+}
+
+void http_conn_drop(struct http_exchange *x)
+{
+	struct http_conn *c = x->conn;
+	if (c && !c->scope.closing) {
+		recycle(x);
+	} else {
+		exchange_free(x);
+	}
+}
+
+void http_conn_finish(struct http_exchange *x)
+{
+	struct http_conn *c = x->conn;
+	x->done = true;
+	if (c->current == x) {
+		/* Answered before the body was read: the rest is thrown away with the connection. */
+		c->current = NULL;
+		c->body_paused = false;
+		c->last = true;
+	}
+	pop_answered(c);
+	http_conn_touch(c);
+}
+
+/* --- closing ---------------------------------------------------------------------------------- */
+
+static void on_last_hold(struct scope *s)
+{
+	struct http_conn *c = container_of(s, struct http_conn, scope);
+	struct http_server *server = c->server;
+	while (!list_empty(&c->spare)) {
+		exchange_free(container_of(list_first(&c->spare), struct http_exchange, node));
+	}
+	http_parse_fini(&c->parse);
+	buf_fini(&c->pending);
+	http_out_fini(&c->out);
+	http_out_fini(&c->flight);
+	free(c);
+	scope_drop(&server->scope);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct http_conn *c = handle->data;
+	scope_drop(&c->scope);
+}
+
+static void on_tcp_closed(uv_handle_t *handle)
+{
+	struct http_conn *c = handle->data;
+	while (!list_empty(&c->queue)) {
+		orphan(first_in_queue(c));
+	}
+	scope_drop(&c->scope);
+}
+
+void http_conn_close(struct http_conn *c)
+{
+	if (!scope_close(&c->scope)) {
+		return;
+	}
+	list_remove(&c->in_dirty);
+	http_server_forget(c->server, c);
+	uv_close((uv_handle_t *)&c->tcp, on_tcp_closed);
+	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+	scope_drop(&c->scope);
+}
+
+static void close_because(struct http_conn *c, const char *reason)
+{
+	log_debug("net", "%s: closing because: %s (%u requests)", c->peer, reason, c->n_requests);
+	http_conn_close(c);
+}
+
+void http_conn_retire(struct http_conn *c)
+{
+	if (c->n_queue == 0 && !c->writing && !c->lingering && http_out_size(&c->out) == 0) {
+		close_because(c, "server is closing");
+	} else {
+		c->last = true;
+		http_conn_touch(c);
+	}
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+	/* Counts for nothing: the tcp handle's close callback comes after this one. */
+	(void)req;
+	(void)status;
+}
+
+static void linger(struct http_conn *c)
+{
+	c->lingering = true;
+	if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
+		close_because(c, "done");
+	}
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *handle);
+
+/* The timer is not moved for each request: it fires, looks at the deadline, and sleeps on. */
+static void arm(struct http_conn *c, uint64_t due)
+{
+	if (due < c->timer_due) {
+		c->timer_due = due;
+		uint64_t now = uv_now(c->server->loop);
+		uv_timer_start(&c->timer, on_timer, due > now ? due - now : 0, 0);
+	}
+}
+
+static enum http_wait what_we_wait_for(const struct http_conn *c)
+{
+	if (c->lingering) {
+		return HTTP_WAIT_LINGER;
+	}
+	if (c->writing) {
+		return HTTP_WAIT_WRITE;
+	}
+	if (c->current) {
+		return c->body_paused ? HTTP_WAIT_NONE : HTTP_WAIT_BODY;
+	}
+	if (!http_parse_idle(&c->parse) && !c->last) {
+		return HTTP_WAIT_HEAD;
+	}
+	return c->n_queue ? HTTP_WAIT_NONE : HTTP_WAIT_IDLE;
+}
+
+static uint64_t wait_ms(const struct http_conn *c, enum http_wait wait)
+{
+	const struct http_server_config *config = &c->server->config;
+	switch (wait) {
+	case HTTP_WAIT_NONE:
+		return UINT_MAX;
+	case HTTP_WAIT_HEAD:
+		return config->head_timeout_ms;
+	case HTTP_WAIT_BODY:
+		return config->body_timeout_ms;
+	case HTTP_WAIT_LINGER:
+		return LINGER_MS;
+	case HTTP_WAIT_WRITE: /* a client that takes no bytes is as good as idle */
+	case HTTP_WAIT_IDLE:
+		break;
+	}
+	return config->idle_timeout_ms;
+}
+
+static void set_deadline(struct http_conn *c)
+{
+	enum http_wait wait = what_we_wait_for(c);
+	/* A head that drips and a client that does not hang up get no new time with each byte. */
+	if (wait == c->wait && (wait == HTTP_WAIT_HEAD || wait == HTTP_WAIT_LINGER)) {
+		return;
+	}
+	uint64_t ms = wait_ms(c, wait);
+	c->wait = wait;
+	c->deadline = ms == UINT_MAX ? UINT64_MAX : uv_now(c->server->loop) + ms;
+	arm(c, c->deadline);
+}
+
+/* --- faults ----------------------------------------------------------------------------------- */
+
+static const int fault_status[] = {
+	[HTTP_FAULT_MALFORMED] = 400,
+	[HTTP_FAULT_HEAD_TIMEOUT] = 408,
+	[HTTP_FAULT_BODY_TOO_LARGE] = 413,
+	[HTTP_FAULT_HEAD_TOO_LARGE] = 431,
+	[HTTP_FAULT_VERSION] = 505,
+};
+
+/* Takes back the exchange whose body is being read. False if its answer has begun: then there is
+ * no clean way out but closing. */
+static bool drop_current(struct http_conn *c)
+{
+	struct http_exchange *x = c->current;
+	if (x && x->begun) {
+		return false;
+	}
+	if (x) {
+		c->current = NULL;
+		c->body_paused = false;
+		c->n_queue--;
+		orphan(x);
+	}
+	return true;
+}
+
+static void fault(struct http_conn *c, enum http_fault fault, const char *detail)
+{
+	const struct http_server_config *config = &c->server->config;
+	log_debug("net", "%s: bad request: %s", c->peer, detail);
+	if (!drop_current(c)) {
+		close_because(c, detail);
+		return;
+	}
+	if (c->scope.closing) { /* told of the loss, the handler closed the server */
+		return;
+	}
+	int status = fault_status[fault];
+	struct http_header type = { SPAN("content-type"), SPAN("application/json") };
+	char body[64];
+	snprintf(body, sizeof body, "{\"message\":\"%s\"}", http_reason(status));
+	struct http_reply reply = {
+		.status = status, .headers = &type, .n_headers = 1, .body = span_of(body)
+	};
+	if (config->fault) {
+		config->fault(config->ctx, fault, detail, c->peer, &reply);
+	}
+	struct http_exchange *x = next_exchange(c);
+	/* Whatever of the request was parsed before it turned out bad does not shape the answer. */
+	x->req.method = SPAN("");
+	x->req.minor = 1;
+	x->handed = x->read = true;
+	x->keep_alive = false;
+	enqueue(x);
+	c->last = true;
+	http_reply(x, &reply);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+	struct http_conn *c = handle->data;
+	c->timer_due = UINT64_MAX;
+	if (uv_now(c->server->loop) < c->deadline) {
+		if (c->deadline != UINT64_MAX) {
+			arm(c, c->deadline);
+		}
+		return;
+	}
+	switch (c->wait) {
+	case HTTP_WAIT_HEAD:
+		fault(c, HTTP_FAULT_HEAD_TIMEOUT, "head did not come in time");
+		break;
+	case HTTP_WAIT_BODY:
+		fault(c, HTTP_FAULT_HEAD_TIMEOUT, "body did not come in time");
+		break;
+	case HTTP_WAIT_WRITE:
+		close_because(c, "client takes no bytes");
+		break;
+	case HTTP_WAIT_IDLE:
+	case HTTP_WAIT_LINGER:
+		close_because(c, "idle");
+		break;
+	case HTTP_WAIT_NONE:
+		break;
+	}
+	http_conn_advance(c);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static bool take_upgrade(struct http_conn *c, struct http_exchange *x, struct span *rest)
+{
+	const struct http_server_config *config = &c->server->config;
+	/* Behind unfinished answers the wish is ignored, as RFC 9110 section 7.8 allows. */
+	if (!config->on_upgrade || !c->parse.websocket || c->n_queue || c->writing ||
+		http_out_size(&c->out)) {
+		return false;
+	}
+	uv_os_fd_t fd;
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || (fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+		log_warn("net", "cannot hand over a websocket: no file descriptor");
+		return false;
+	}
+	struct buf head = BUF_INIT(c->server->config.max_head + HTTP_READ_SIZE);
+	buf_add_span(&head, c->parse.head);
+	buf_add_span(&head, *rest);
+	bool taken = config->on_upgrade(config->ctx, x->req.path, buf_span(&head), fd);
+	buf_fini(&head);
+	if (taken) {
+		*rest = span_n(NULL, 0);
+		close_because(c, "upgraded");
+	} else {
+		close(fd);
+	}
+	return taken;
+}
+
+static void on_head(struct http_conn *c, struct http_exchange *x, struct span *rest)
+{
+	const struct http_server_config *config = &c->server->config;
+	c->n_requests++;
+	if (take_upgrade(c, x, rest) || c->scope.closing) {
+		return;
+	}
+	x->keep_alive = c->parse.keep_alive;
+	enqueue(x);
+	if (!x->keep_alive) {
+		c->last = true;
+	}
+	c->current = x;
+	if (!x->req.has_body) {
+		return;
+	}
+	if (config->on_head) {
+		x->handed = true;
+		bool streamed = config->on_head(config->ctx, x);
+		/* Answered or aborted in there, x is no longer current, or no longer. */
+		if (c->scope.closing || c->current != x) {
+			return;
+		}
+		x->streamed = streamed;
+		x->handed = streamed;
+	}
+	if (c->parse.expect_continue && rest->len == 0) {
+		buf_add_str(http_out_tail(http_conn_out(x)), "HTTP/1.1 100 Continue\r\n\r\n");
+	}
+}
+
+static void on_body(struct http_conn *c, struct http_exchange *x)
+{
+	if (x->streamed) {
+		if (x->events.on_data) {
+			x->events.on_data(x->events.ctx, c->parse.piece);
+		}
+	} else {
+		buf_add_span(&x->body, c->parse.piece);
+	}
+}
+
+static void on_end(struct http_conn *c, struct http_exchange *x)
+{
+	const struct http_server_config *config = &c->server->config;
+	c->current = NULL;
+	c->body_paused = false;
+	x->read = true;
+	if (x->streamed) {
+		if (x->events.on_end) {
+			x->events.on_end(x->events.ctx, c->parse.trailers, c->parse.n_trailers);
+		}
+		return;
+	}
+	x->req.body = buf_span(&x->body);
+	x->handed = true;
+	config->on_request(config->ctx, x);
+}
+
+/* May the parser go on? If not, input waits in `pending`. */
+static bool can_take(const struct http_conn *c)
+{
+	if (c->scope.closing) {
+		return false;
+	}
+	if (c->current) {
+		return !c->body_paused;
+	}
+	return !c->last && c->n_queue < c->server->config.pipeline &&
+		http_out_size(&c->out) <= HTTP_OUT_MARK;
+}
+
+static void parse(struct http_conn *c, struct span *in)
+{
+	while (can_take(c)) {
+		struct http_exchange *x = c->current ? c->current : next_exchange(c);
+		switch (http_parse_next(&c->parse, in, &x->req)) {
+		case HTTP_PARSE_MORE:
+			return;
+		case HTTP_PARSE_HEAD:
+			on_head(c, x, in);
+			break;
+		case HTTP_PARSE_BODY:
+			on_body(c, x);
+			break;
+		case HTTP_PARSE_END:
+			on_end(c, x);
+			break;
+		case HTTP_PARSE_BAD:
+			fault(c, c->parse.fault, c->parse.detail);
+			return;
+		}
+	}
+}
+
+static void parse_pending(struct http_conn *c)
+{
+	if (c->pending.len == 0 || !can_take(c)) {
+		return;
+	}
+	struct span in = buf_span(&c->pending);
+	parse(c, &in);
+	buf_consume(&c->pending, c->pending.len - in.len);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct http_conn *c = req->handle->data;
+	c->writing = false;
+	http_out_clear(&c->flight);
+	if (c->scope.closing) {
+		return;
+	}
+	if (status < 0) {
+		close_because(c, uv_strerror(status));
+		return;
+	}
+	http_conn_advance(c);
+}
+
+/* What the kernel does not take at once is left to the loop. */
+static void write_rest(struct http_conn *c)
+{
+	struct http_out swap = c->flight;
+	c->flight = c->out;
+	c->out = swap;
+	uv_buf_t *vectors = xcalloc(c->flight.n, sizeof *vectors);
+	unsigned n = http_out_vectors(&c->flight, vectors, c->flight.n);
+	int rc = uv_write(&c->write, (uv_stream_t *)&c->tcp, vectors, n, on_written);
+	free(vectors);
+	if (rc < 0) {
+		close_because(c, uv_strerror(rc));
+		return;
+	}
+	c->writing = true;
+}
+
+static void flush(struct http_conn *c)
+{
+	if (http_out_broken(&c->out)) {
+		close_because(c, "answer too large");
+		return;
+	}
+	while (!c->writing) {
+		uv_buf_t vectors[VECTORS_MAX];
+		unsigned n = http_out_vectors(&c->out, vectors, VECTORS_MAX);
+		if (n == 0) {
+			return;
+		}
+		int rc = uv_try_write((uv_stream_t *)&c->tcp, vectors, n);
+		if (rc == UV_EAGAIN) {
+			write_rest(c);
+			return;
+		}
+		if (rc < 0) {
+			close_because(c, uv_strerror(rc));
+			return;
+		}
+		http_out_advance(&c->out, (size_t)rc);
+	}
+}
+
+static void tell_drained(struct http_conn *c)
+{
+	struct http_exchange *x = first_in_queue(c);
+	if (!x || !x->full || c->writing || http_out_size(&c->out) > HTTP_OUT_MARK / 4) {
+		return;
+	}
+	x->full = false;
+	if (x->drain) {
+		x->drain(x->drain_ctx);
+	}
+}
+
+/* --- the one that moves on -------------------------------------------------------------------- */
+
+void http_conn_touch(struct http_conn *c)
+{
+	if (!c->busy && !c->scope.closing) {
+		http_server_dirty(c->server, c);
+	}
+}
+
+/* The client sends no more and what it sent has been looked at. */
+static void settle_eof(struct http_conn *c)
+{
+	c->last = true;
+	if (c->n_queue && c->server->config.half_closed_is_gone) {
+		close_because(c, "client has left");
+	} else if (!drop_current(c)) {
+		close_because(c, "client left within a body");
+	}
+}
+
+static void settle(struct http_conn *c)
+{
+	if (c->eof && !c->lingering && c->pending.len == 0) {
+		settle_eof(c);
+	}
+	if (!c->scope.closing && !c->lingering && c->last && (c->cut || c->n_queue == 0) &&
+		!c->writing && http_out_size(&c->out) == 0) {
+		linger(c);
+	}
+	if (c->scope.closing) {
+		return;
+	}
+	if (c->last && !c->current) {
+		buf_clear(&c->pending);
+	}
+	set_reading(c, !c->eof && c->pending.len < HTTP_READ_SIZE);
+	set_deadline(c);
+}
+
+void http_conn_advance(struct http_conn *c)
+{
+	if (c->scope.closing) {
+		return;
+	}
+	c->busy = true;
+	/* Each round may make room for the next: a drained stream writes more, an answer written
+	 * lets the next request in. */
+	size_t before;
+	do {
+		before = c->pending.len;
+		parse_pending(c);
+		if (!c->scope.closing) {
+			flush(c);
+		}
+		if (!c->scope.closing) {
+			tell_drained(c);
+		}
+	} while (!c->scope.closing && ((c->pending.len != before && can_take(c)) ||
+		(!c->writing && http_out_size(&c->out))));
+	c->busy = false;
+	settle(c);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	(void)suggested;
+	struct http_conn *c = handle->data;
+	*buf = uv_buf_init(c->server->read_buffer, HTTP_READ_SIZE);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct http_conn *c = stream->data;
+	if (n == 0 || c->scope.closing) {
+		return;
+	}
+	if (n < 0) {
+		c->eof = true;
+		c->reading = false;
+		if (n != UV_EOF || c->lingering) {
+			close_because(c, n == UV_EOF ? "done" : uv_strerror((int)n));
+			return;
+		}
+		http_conn_advance(c);
+		return;
+	}
+	if (c->last && !c->current) {
+		return; /* thrown away */
+	}
+	struct span in = span_n(buf->base, (size_t)n);
+	c->busy = true;
+	if (c->pending.len == 0) {
+		parse(c, &in);
+	}
+	c->busy = false;
+	if (!c->scope.closing && in.len) {
+		buf_add_span(&c->pending, in);
+	}
+	http_conn_advance(c);
+}
+
+static void set_reading(struct http_conn *c, bool on)
+{
+	if (on != c->reading) {
+		c->reading = on;
+		if (on) {
+			uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+		} else {
+			uv_read_stop((uv_stream_t *)&c->tcp);
+		}
+	}
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void read_peer(struct http_conn *c)
+{
+	struct sockaddr_storage addr;
+	int len = sizeof addr;
+	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len) != 0) {
+		return;
+	}
+	if (addr.ss_family == AF_INET6) {
+		uv_ip6_name((struct sockaddr_in6 *)&addr, c->peer, sizeof c->peer);
+	} else {
+		uv_ip4_name((struct sockaddr_in *)&addr, c->peer, sizeof c->peer);
+	}
+}
+
+void http_conn_open(struct http_server *server, uv_stream_t *listener)
+{
+	struct http_conn *c = xalloc(sizeof *c);
+	scope_init(&c->scope, on_last_hold);
+	c->server = server;
+	scope_hold(&server->scope);
+	list_init(&c->in_dirty);
+	list_init(&c->queue);
+	list_init(&c->spare);
+	list_init(&c->in_server);
+	list_push_back(&server->conns, &c->in_server);
+	server->n_conns++;
+	http_parse_init(&c->parse, server->config.max_head, server->config.max_body);
+	buf_init(&c->pending, 2 * HTTP_READ_SIZE);
+	c->timer_due = c->deadline = UINT64_MAX;
+	uv_tcp_init(server->loop, &c->tcp);
+	c->tcp.data = c;
+	scope_hold(&c->scope);
+	uv_timer_init(server->loop, &c->timer);
+	c->timer.data = c;
+	scope_hold(&c->scope);
+	int rc = uv_accept(listener, (uv_stream_t *)&c->tcp);
+	if (rc < 0) {
+		close_because(c, uv_strerror(rc));
+		return;
+	}
+	if (server->n_conns > server->config.max_connections) {
+		close_because(c, "too many connections");
+		return;
+	}
+	uv_tcp_nodelay(&c->tcp, 1);
+	read_peer(c);
+	settle(c);
+}

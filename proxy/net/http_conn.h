@@ -1,0 +1,126 @@
+/* The inside of the HTTP server: one connection and its exchanges, shared by http_conn.c (reading,
+ * order, time), http_reply.c (answers) and http_server.c (listening). Nobody else includes it. */
+#pragma once
+
+#include "proxy/base/list.h"
+#include "proxy/net/http_out.h"
+#include "proxy/net/http_parse.h"
+#include "proxy/net/http_server.h"
+#include "proxy/net/scope.h"
+
+/* One read takes at most this much; all connections of a server share the buffer. */
+#define HTTP_READ_SIZE (64 * 1024)
+/* Above this much unwritten output a stream is told to stop and the connection reads no more. */
+#define HTTP_OUT_MARK (256 * 1024)
+
+struct http_listener {
+	uv_tcp_t tcp;
+	struct http_server *server;
+};
+
+struct http_server {
+	struct scope scope;
+	uv_loop_t *loop;
+	struct http_server_config config;
+	struct http_listener listeners[2];
+	unsigned n_listeners;
+	unsigned port;
+	struct list conns;
+	unsigned n_conns;
+	/* Connections that an answer was given to outside their own callbacks: they write before the
+	 * loop waits again. */
+	struct list dirty;
+	uv_prepare_t prepare;
+	uv_check_t check;
+	uv_timer_t grace;
+	void (*done)(void *ctx);
+	void *done_ctx;
+	char date[30];
+	uint64_t date_at; /* loop time in seconds of `date`, plus one */
+	char read_buffer[HTTP_READ_SIZE];
+};
+
+/* What a connection waits for, hence what its deadline means. */
+enum http_wait { HTTP_WAIT_NONE, HTTP_WAIT_IDLE, HTTP_WAIT_HEAD, HTTP_WAIT_BODY, HTTP_WAIT_WRITE,
+	HTTP_WAIT_LINGER };
+
+struct http_conn {
+	struct scope scope; /* holds: own, tcp, timer */
+	struct http_server *server; /* the connection is one of the server's holds */
+	struct list in_server; /* server->conns */
+	struct list in_dirty; /* server->dirty */
+	uv_tcp_t tcp;
+	uv_timer_t timer;
+	char peer[INET6_ADDRSTRLEN];
+
+	struct http_parse parse;
+	struct buf pending; /* read, not yet parsed: we wait for answers */
+	struct list queue; /* of http_exchange, in order of arrival */
+	unsigned n_queue;
+	struct list spare; /* of http_exchange, for the next requests */
+	struct http_exchange *current; /* whose body is being read; on the queue */
+
+	struct http_out out; /* answers of the first in the queue */
+	struct http_out flight; /* what `write` is writing */
+	uv_write_t write;
+	uv_shutdown_t shutdown;
+
+	enum http_wait wait;
+	uint64_t deadline; /* loop time; UINT64_MAX = none */
+	uint64_t timer_due; /* when the timer fires to look at the deadline; UINT64_MAX = never */
+
+	bool busy; /* inside conn_advance or a read: answers need no wake-up */
+	bool reading;
+	bool writing; /* `write` is under way */
+	bool eof; /* the client sends no more */
+	bool last; /* no further request is taken */
+	bool cut; /* no further answer is taken: the one that closes has been given */
+	bool lingering; /* our side is shut; waiting for the client's */
+	bool body_paused;
+	unsigned n_requests;
+};
+
+struct http_exchange {
+	struct list node; /* conn->queue or conn->spare */
+	struct http_conn *conn; /* NULL once the connection is gone and nobody wanted to know */
+	struct http_request req;
+	struct http_out out; /* its answer while others come first */
+	struct buf body;
+	struct http_body_events events;
+	void (*gone)(void *ctx);
+	void *gone_ctx;
+	void (*drain)(void *ctx);
+	void *drain_ctx;
+	int64_t left; /* of a streamed answer of known length, else -1 */
+	bool handed; /* the handler has it */
+	bool streamed; /* body by events */
+	bool read; /* the whole request has come */
+	bool begun; /* the head of the answer is written */
+	bool chunked;
+	bool no_body; /* HEAD, 204, 304 */
+	bool full; /* http_reply_write said stop */
+	bool done; /* the answer is complete */
+	bool keep_alive;
+};
+
+/* Takes an accepted connection from the listener. */
+void http_conn_open(struct http_server *server, uv_stream_t *listener);
+/* At once; exchanges get on_gone from the close callback. */
+void http_conn_close(struct http_conn *c);
+/* Closes when its answers are out; at once if it is idle. */
+void http_conn_retire(struct http_conn *c);
+/* Reads on, writes, settles what comes next. Called for each dirty connection. */
+void http_conn_advance(struct http_conn *c);
+/* Something changed from outside: advance before the loop waits. */
+void http_conn_touch(struct http_conn *c);
+/* The answer of x is complete: x leaves the handler's hands. */
+void http_conn_finish(struct http_exchange *x);
+/* Where the bytes of x's answer go now. */
+struct http_out *http_conn_out(struct http_exchange *x);
+/* Nobody will see the answer of x: forgets it. */
+void http_conn_drop(struct http_exchange *x);
+
+/* The server's side of the above. */
+void http_server_dirty(struct http_server *s, struct http_conn *c);
+void http_server_forget(struct http_server *s, struct http_conn *c);
+const char *http_server_date(struct http_server *s);
