@@ -4,6 +4,7 @@
 // that is used (called, constructed or written into a template) is reported once as a warning.
 
 const NAME = Symbol("offstage.inert");
+const HIDDEN = new Set(["name", "length", "arguments", "caller"]);
 const warned = new Set();
 
 /** The warnings given so far, in order: [{message}]. */
@@ -64,7 +65,7 @@ function wrap(target, name, traps) {
 			if (typeof key === "symbol" || key === "then") {
 				return undefined;
 			}
-			if (key === "prototype" || (key in object && key !== "name" && key !== "length")) {
+			if (key in object && !(object instanceof Function && HIDDEN.has(key))) {
 				return Reflect.get(object, key, receiver);
 			}
 			if (!children.has(key)) {
