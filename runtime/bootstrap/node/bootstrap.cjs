@@ -76,16 +76,18 @@ class Runtime {
 		process.exit(EXIT_EXCEPTION);
 	}
 
+	// Invocations call the handler as a method of this object: its name is in the stack traces, as "Runtime.handler".
 	async run() {
-		const rules = rulesOf(process.env);
 		const root = process.env.LAMBDA_TASK_ROOT || process.cwd();
-		const common = describeFunction(process.env);
-		const handler = await loadHandler(root, process.env._HANDLER ?? '', rules.major);
-		const Kind = isStreaming(handler) ? StreamingInvocation : BufferedInvocation;
+		this.rules = rulesOf(process.env);
+		this.common = describeFunction(process.env);
+		this.handler = await loadHandler(root, process.env._HANDLER ?? '', this.rules.major);
+		this.highWaterMark = highWaterMark(this.handler);
+		const Kind = isStreaming(this.handler) ? StreamingInvocation : BufferedInvocation;
 		const next = () => this.client.take(begin);
 		const begin = (event) => {
 			this.current = new Kind(this.client, event, next);
-			this.current.run(handler, common, rules, highWaterMark(handler));
+			this.current.run(this);
 		};
 		next();
 		this.client.start();

@@ -55,14 +55,14 @@ class RuntimeClient {
 	}
 
 	read(parser, bytes) {
-		let failure;
 		try {
 			parser.feed(bytes);
 		} catch (error) {
-			failure = error;
+			this.lost(error);
+			return true;
 		}
-		if (failure) {
-			this.lost(failure);
+		if (this.waiting && this.events.length > 0) {
+			this.deliver();
 		}
 		return true;
 	}
@@ -94,23 +94,27 @@ class RuntimeClient {
 			throw new Error('an event without Lambda-Runtime-Aws-Request-Id');
 		}
 		const deadline = Number(headers['lambda-runtime-deadline-ms']);
-		const event = { id, headers, text: body.utf8Slice(0, body.length), deadline, budget: 0 };
-		if (this.waiting) {
-			const handle = this.waiting;
-			this.waiting = null;
-			this.fullBudget = deadline - Date.now();
-			this.deliver(handle, event);
-			return;
+		const now = Date.now();
+		const budget = Number(headers['lambda-runtime-deadline-ms']) - now;
+		const found = this.waiting !== null && this.events.length === 0; // the process idle
+		if (found) {
+			this.fullBudget = budget;
 		}
-		// It may have lain in the socket for as long as the running handler kept the process busy; the time allowed is a
-		// property of the function, so an event that found the process idle tells it better.
-		event.budget = Math.max(deadline - Date.now(), this.fullBudget);
-		this.events.push(event);
+		const text = body.utf8Slice(0, body.length);
+		this.events.push({ id, headers, text, deadline: now + budget, budget, found });
 	}
 
-	deliver(handle, event) {
+	// An event that found a handler running may have lain in the socket for as long as that kept the process busy. Its time
+	// counts from now, and is what the function has: an event that found the process idle tells that better.
+	deliver() {
+		const handle = this.waiting;
+		const event = this.events.shift();
+		this.waiting = null;
+		if (!event.found) {
+			event.deadline = Date.now() + Math.max(event.budget, this.fullBudget);
+		}
 		this.socket.unref(); // an empty event loop now tells that the handler has nothing left to wait for
-		queueMicrotask(() => handle(event)); // a handler's exception must not unwind through the parser
+		handle(event);
 	}
 
 	/** Calls `handle(event)` once, when there is an event; keeps the process alive until then. */
@@ -122,9 +126,8 @@ class RuntimeClient {
 		}
 		// The loop gets a turn between two invocations, for what the last one left behind.
 		setImmediate(() => {
-			const event = this.events.shift();
-			event.deadline = Math.max(event.deadline, Date.now() + event.budget);
-			this.deliver(handle, event);
+			this.waiting = handle;
+			this.deliver();
 		});
 	}
 

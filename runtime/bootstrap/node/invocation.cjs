@@ -94,7 +94,7 @@ class Invocation {
 
 /** Of a handler that returns or calls back with its whole result. */
 class BufferedInvocation extends Invocation {
-	run(handler, common, rules) {
+	run(runtime) {
 		const callback = this.once((error, result) => this.callBack(error, result));
 		const succeed = this.once((result) => this.finish(null, result));
 		const fail = this.once((error) => this.finish(error ?? 'handled'));
@@ -102,10 +102,10 @@ class BufferedInvocation extends Invocation {
 		this.onIdle = () => this.respondNull();
 		try {
 			const event = JSON.parse(this.event.text);
-			const context = this.makeContext({ succeed, fail, done }, common);
-			const result = handler(event, context, callback);
+			const context = this.makeContext({ succeed, fail, done }, runtime.common);
+			const result = runtime.handler(event, context, callback);
 			if (isPromise(result)) {
-				if (rules.mustSettle) {
+				if (runtime.rules.mustSettle && !this.settled) {
 					this.onIdle = () => this.failUnsettled();
 				}
 				result.then(succeed, fail).catch(fail);
@@ -184,13 +184,13 @@ class BufferedInvocation extends Invocation {
 
 /** Of a handler that writes its result to a stream. */
 class StreamingInvocation extends Invocation {
-	async run(handler, common, _rules, highWaterMark) {
-		const stream = new ResponseStream(this.client, this.event.id, highWaterMark);
+	async run(runtime) {
+		const stream = new ResponseStream(this.client, this.event.id, runtime.highWaterMark);
 		this.onIdle = () => (stream.writableFinished ? this.next() : this.client.hang());
 		try {
-			const context = this.makeContext({}, common);
+			const context = this.makeContext({}, runtime.common);
 			const event = JSON.parse(this.event.text);
-			const result = handler(event, stream, context);
+			const result = runtime.handler(event, stream, context);
 			if (!isPromise(result)) {
 				this.fail(stream, 'Streaming does not support non-async handlers.');
 				return;
