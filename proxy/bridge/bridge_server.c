@@ -1,0 +1,400 @@
+/* Peers and their sockets.
+ *
+ * Happy path: adopt -> WebSocket opened -> HELLO (checked) -> WELCOME -> messages -> BYE -> gone.
+ * Failures:
+ *   - the upgrade is refused or breaks off: the greeting peer is freed, nobody hears of it;
+ *   - HELLO with a wrong token or version: BYE with the reason, then closed, nobody hears of it;
+ *   - no HELLO within 5 s: cut;
+ *   - the link breaks: on_link(false), the peer waits grace_ms for a HELLO with its session id;
+ *   - it comes back: on_link(true), the rest is sent again; an older socket that still looks open is cut;
+ *   - it does not: on_gone. */
+#include "proxy/bridge/bridge_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/base/digest.h"
+#include "proxy/base/ids.h"
+#include "proxy/base/list.h"
+#include "proxy/base/log.h"
+#include "proxy/bridge/link.h"
+
+#define SESSION_ID_LEN 32
+#define HELLO_MS 5000
+
+/* greeting: no HELLO yet. known: on_agent was called. leaving: BYE is on its way out. */
+enum peer_state { PEER_GREETING, PEER_KNOWN, PEER_LEAVING };
+
+struct bridge_peer {
+	struct list in_server; /* struct bridge_server.peers */
+	struct bridge_server *server;
+	enum peer_state state;
+	char session_id[SESSION_ID_LEN + 1];
+	char name[64];
+	struct session *session;
+	struct wslink *link; /* NULL while the connection is down */
+	struct timer *timer; /* HELLO, grace or leaving deadline */
+	struct bridge_peer *resumes; /* set by HELLO, acted upon when the input batch has settled */
+	char gone_why[512]; /* set: the peer goes when its link has closed */
+	void *data;
+};
+
+/* A socket; it outlives its peer's interest until lws has closed it. */
+struct wslink {
+	struct link link;
+	struct bridge_peer *peer; /* NULL: nobody's any more */
+};
+
+struct bridge_server {
+	struct bridge_server_config config;
+	char *token, *welcome;
+	struct lws_context *lws;
+	struct link *adopting; /* see link_context_create */
+	struct list peers; /* struct bridge_peer */
+	unsigned counter;
+	bool closing;
+};
+
+static void peer_free(struct bridge_peer *p)
+{
+	list_remove(&p->in_server);
+	if (p->link) {
+		p->link->peer = NULL;
+		p->link->link.session = NULL;
+	}
+	timer_close(p->timer);
+	session_destroy(p->session);
+	free(p);
+}
+
+/* The session is over. Callers return at once: p is gone. */
+static void peer_end(struct bridge_peer *p, const char *why)
+{
+	struct bridge_server *s = p->server;
+	if (p->link) {
+		link_cut(&p->link->link, why);
+	}
+	if (p->state == PEER_KNOWN && !s->closing) {
+		s->config.on_gone(s->config.ctx, p, why);
+	}
+	peer_free(p);
+}
+
+static void on_timer(void *ctx)
+{
+	struct bridge_peer *p = ctx;
+	peer_end(p, p->state == PEER_KNOWN ? "it did not come back in time" :
+					     p->state == PEER_GREETING ? "it never said HELLO" : p->gone_why);
+}
+
+/* Refuses or drops: BYE goes out, then the link is cut. */
+static void peer_leave(struct bridge_peer *p, const char *code, const char *why)
+{
+	struct bridge_server *s = p->server;
+	if (p->state == PEER_LEAVING) {
+		return;
+	}
+	if (p->state == PEER_KNOWN) {
+		s->config.on_gone(s->config.ctx, p, why);
+	}
+	p->state = PEER_LEAVING;
+	snprintf(p->gone_why, sizeof p->gone_why, "%s", why);
+	struct buf meta = BUF_INIT(4096);
+	buf_add_char(&meta, '{');
+	json_add_member(&meta, "code", span_of(code));
+	json_add_member(&meta, "reason", span_of(why));
+	buf_add_char(&meta, '}');
+	session_send(p->session, &(struct wire_message){ .type = WIRE_BYE, .meta = buf_span(&meta) });
+	buf_fini(&meta);
+	if (p->link) {
+		link_wake(&p->link->link);
+	}
+	timer_arm(p->timer, 1000); /* time for BYE to leave; the peer closes first */
+}
+
+static struct bridge_peer *find_peer(struct bridge_server *s, const char *session_id)
+{
+	LIST_FOR (node, &s->peers) {
+		struct bridge_peer *p = container_of(node, struct bridge_peer, in_server);
+		if (p->state == PEER_KNOWN && session_id && strcmp(p->session_id, session_id) == 0) {
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static void send_welcome(struct bridge_peer *p)
+{
+	struct buf meta = BUF_INIT(65536);
+	buf_add_char(&meta, '{');
+	json_add_member(&meta, "session", span_of(p->session_id));
+	session_state(p->session, &meta);
+	if (p->server->welcome[0]) {
+		buf_add_char(&meta, ',');
+		buf_add_str(&meta, p->server->welcome);
+	}
+	buf_add_char(&meta, '}');
+	session_send(p->session,
+		&(struct wire_message){ .type = WIRE_WELCOME, .meta = buf_span(&meta) });
+	buf_fini(&meta);
+}
+
+static void greet_new(struct bridge_peer *p, const cJSON *hello)
+{
+	struct bridge_server *s = p->server;
+	const char *app = json_str(hello, "app");
+	const char *stage = json_str(hello, "stage");
+	struct err err = ERR_INIT;
+	id_random(p->session_id, SESSION_ID_LEN, ID_URLSAFE);
+	snprintf(p->name, sizeof p->name, "agent %u", ++s->counter);
+	send_welcome(p);
+	if (!app || !stage || session_resume(p->session, hello, &err)) {
+		peer_leave(p, "hello", app && stage ? err.msg : "HELLO without app or stage");
+		return;
+	}
+	p->state = PEER_KNOWN;
+	timer_stop(p->timer);
+	s->config.on_agent(s->config.ctx, p, app, stage);
+}
+
+static void on_hello(struct bridge_peer *p, const cJSON *hello)
+{
+	struct bridge_server *s = p->server;
+	struct span token = json_span(hello, "token");
+	int version = (int)json_num(hello, "version", 0);
+	if (!secret_eq(token, span_of(s->token))) {
+		peer_leave(p, "token", "the token is wrong: take the one that `offstage serve` wrote");
+	} else if (version != WIRE_VERSION) {
+		char why[128];
+		snprintf(why, sizeof why,
+			"this emulator speaks bridge version %d, the agent %d: use the same offstage",
+			WIRE_VERSION, version);
+		peer_leave(p, "version", why);
+	} else {
+		p->resumes = find_peer(s, json_str(hello, "session"));
+		if (p->resumes) {
+			/* Its state is needed when the batch has settled. */
+			struct err err = ERR_INIT;
+			session_link_down(p->resumes->session);
+			session_link_up(p->resumes->session, uv_now(s->config.loop));
+			send_welcome(p->resumes);
+			if (session_resume(p->resumes->session, hello, &err)) {
+				p->resumes = NULL;
+				peer_leave(p, "resume", err.msg);
+			}
+		} else {
+			greet_new(p, hello);
+		}
+	}
+}
+
+static void on_message(void *ctx, const struct wire_message *m)
+{
+	struct bridge_peer *p = ctx;
+	if (p->state == PEER_LEAVING || p->resumes) {
+		return;
+	}
+	if (m->type == WIRE_HELLO || m->type == WIRE_BYE) {
+		struct err err = ERR_INIT;
+		AUTO_JSON cJSON *meta = json_parse(m->meta, &err);
+		const char *why = json_str(meta, "reason");
+		if (m->type == WIRE_BYE) {
+			peer_leave(p, "bye", why ? why : "it said BYE");
+		} else if (p->state == PEER_GREETING && meta) {
+			on_hello(p, meta);
+		} else {
+			peer_leave(p, "hello", meta ? "HELLO twice" : err.msg);
+		}
+		return;
+	}
+	p->server->config.on_message(p->server->config.ctx, p, m);
+}
+
+/* --- the socket's news ---------------------------------------------------------------------- */
+
+static void on_settled(void *ctx, struct link *l)
+{
+	struct wslink *w = ctx;
+	struct bridge_peer *greeter = w->peer;
+	struct bridge_peer *p = greeter ? greeter->resumes : NULL;
+	if (!p) {
+		return;
+	}
+	if (p->link) {
+		/* The old socket still looks open: it is half-open, or its end is on the way. */
+		p->link->peer = NULL;
+		p->link->link.session = NULL;
+		link_cut(&p->link->link, "replaced by a newer connection");
+	}
+	greeter->link = NULL;
+	peer_free(greeter);
+	w->peer = p;
+	p->link = w;
+	timer_stop(p->timer);
+	link_attach(l, p->session);
+	p->server->config.on_link(p->server->config.ctx, p, true, "the agent is back");
+}
+
+static void on_opened(void *ctx, struct link *l)
+{
+	struct wslink *w = ctx;
+	if (!w->peer) {
+		link_cut(l, "nobody's connection");
+		return;
+	}
+	session_link_up(w->peer->session, uv_now(w->peer->server->config.loop));
+	link_attach(l, w->peer->session);
+}
+
+static void on_closed(void *ctx, struct link *l, const char *why)
+{
+	struct wslink *w = ctx;
+	struct bridge_peer *p = w->peer;
+	link_fini(l);
+	free(w);
+	if (!p) {
+		return;
+	}
+	p->link = NULL;
+	session_link_down(p->session);
+	struct bridge_server *s = p->server;
+	if (p->state != PEER_KNOWN) {
+		peer_free(p);
+		return;
+	}
+	timer_arm(p->timer, s->config.grace_ms);
+	s->config.on_link(s->config.ctx, p, false, why);
+}
+
+/* --- public --------------------------------------------------------------------------------- */
+
+struct bridge_server *bridge_server_create(const struct bridge_server_config *c, struct err *err)
+{
+	struct bridge_server *s = xalloc(sizeof *s);
+	s->config = *c;
+	s->config.grace_ms = c->grace_ms ? c->grace_ms : 30000;
+	s->token = xstrdup(c->token ? c->token : "");
+	s->welcome = xstrdup(c->welcome ? c->welcome : "");
+	list_init(&s->peers);
+	s->lws = link_context_create(c->loop, NULL, &s->adopting);
+	if (!s->lws) {
+		err_set(err, ERR_INTERNAL,
+			"libwebsockets cannot start (is libwebsockets-evlib-uv installed?)");
+		free(s->token);
+		free(s->welcome);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
+{
+	struct lws_vhost *vhost = lws_get_vhost_by_name(s->lws, "default");
+	if (s->closing) {
+		close(fd);
+		return false;
+	}
+	struct bridge_peer *p = xalloc(sizeof *p);
+	struct wslink *w = xalloc(sizeof *w);
+	p->server = s;
+	p->session = session_create(on_message, p);
+	p->timer = timer_open(s->config.loop, on_timer, p);
+	p->link = w;
+	w->peer = p;
+	list_push_back(&s->peers, &p->in_server);
+	link_init(&w->link, s->config.loop, w);
+	w->link.settled = on_settled;
+	w->link.opened = on_opened;
+	w->link.closed = on_closed;
+	timer_arm(p->timer, HELLO_MS);
+	s->adopting = &w->link;
+	struct lws *wsi = lws_adopt_socket_vhost_readbuf(vhost, fd, head.ptr, head.len);
+	if (s->adopting) {
+		/* Nothing was called back yet: bind it here, or, if lws gave up (and closed fd), clean up. */
+		s->adopting = NULL;
+		if (wsi) {
+			link_bind(&w->link, wsi);
+		} else {
+			on_closed(w, &w->link, "the upgrade failed");
+		}
+	}
+	return wsi != NULL;
+}
+
+size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
+{
+	size_t waiting = session_send(p->session, m);
+	if (p->link) {
+		link_wake(&p->link->link);
+	}
+	return waiting;
+}
+
+void bridge_peer_set_data(struct bridge_peer *p, void *data)
+{
+	p->data = data;
+}
+
+void *bridge_peer_data(const struct bridge_peer *p)
+{
+	return p->data;
+}
+
+const char *bridge_peer_name(const struct bridge_peer *p)
+{
+	return p->name;
+}
+
+void bridge_peer_drop(struct bridge_peer *p, const char *reason)
+{
+	peer_leave(p, "dropped", reason);
+}
+
+struct closing {
+	struct bridge_server *server;
+	struct timer *timer;
+	void (*done)(void *ctx);
+	void *ctx;
+};
+
+/* BYE has had its moment. lws closes what is left inside the call and lets go of its loop handles in
+ * the turns that follow. */
+static void finish_close(void *ctx)
+{
+	struct closing *c = ctx;
+	struct bridge_server *s = c->server;
+	void (*done)(void *ctx) = c->done;
+	void *done_ctx = c->ctx;
+	LIST_FOR_SAFE (node, &s->peers) {
+		peer_free(container_of(node, struct bridge_peer, in_server));
+	}
+	lws_context_destroy(s->lws);
+	timer_close(c->timer);
+	free(s->token);
+	free(s->welcome);
+	free(s);
+	free(c);
+	if (done) {
+		done(done_ctx);
+	}
+}
+
+void bridge_server_close(struct bridge_server *s, void (*done)(void *ctx), void *ctx)
+{
+	struct closing *c = xalloc(sizeof *c);
+	*c = (struct closing){ .server = s, .done = done, .ctx = ctx };
+	c->timer = timer_open(s->config.loop, finish_close, c);
+	s->closing = true;
+	bool any = false;
+	LIST_FOR_SAFE (node, &s->peers) {
+		struct bridge_peer *p = container_of(node, struct bridge_peer, in_server);
+		any = any || p->link;
+		if (p->state == PEER_KNOWN) {
+			p->state = PEER_GREETING; /* the owner is going too: no on_gone for it */
+			peer_leave(p, "shutdown", "the emulator is shutting down");
+		}
+	}
+	timer_arm(c->timer, any ? 50 : 0);
+}

@@ -1,0 +1,232 @@
+#include "proxy/bridge/link.h"
+
+#include <stdio.h>
+
+#include "proxy/base/alloc.h"
+#include "proxy/base/log.h"
+
+#define WRITE_BATCH (128u << 10)
+#define READ_CHUNK (128u << 10)
+
+static void arm(struct link *l)
+{
+	uint64_t deadline = l->session ? session_next_deadline(l->session) : UINT64_MAX;
+	uint64_t now = uv_now(l->loop);
+	if (deadline == UINT64_MAX) {
+		timer_stop(l->timer);
+	} else {
+		timer_arm(l->timer, deadline > now ? deadline - now : 0);
+	}
+}
+
+static void on_timer(void *ctx)
+{
+	struct link *l = ctx;
+	if (!l->session || l->cut) {
+		return;
+	}
+	if (session_tick(l->session, uv_now(l->loop)) == SESSION_SILENT) {
+		link_cut(l, "the other end has been silent for 6 seconds");
+		return;
+	}
+	link_wake(l);
+	arm(l);
+}
+
+void link_init(struct link *l, uv_loop_t *loop, void *ctx)
+{
+	*l = (struct link){ .loop = loop, .ctx = ctx, .out = BUF_INIT(64u << 20) };
+	l->timer = timer_open(loop, on_timer, l);
+}
+
+void link_fini(struct link *l)
+{
+	ENSURE(!l->wsi);
+	timer_close(l->timer);
+	l->timer = NULL;
+	buf_fini(&l->out);
+}
+
+void link_bind(struct link *l, struct lws *wsi)
+{
+	l->wsi = wsi;
+	l->is_open = l->cut = false;
+	l->why[0] = '\0';
+	lws_set_opaque_user_data(wsi, l);
+}
+
+void link_attach(struct link *l, struct session *s)
+{
+	l->session = s;
+	arm(l);
+	link_wake(l);
+}
+
+void link_wake(struct link *l)
+{
+	if (l->wsi && l->is_open && !l->cut && l->session && session_has_output(l->session)) {
+		lws_callback_on_writable(l->wsi);
+	}
+}
+
+void link_cut(struct link *l, const char *why)
+{
+	if (!l->wsi || l->cut) {
+		return;
+	}
+	l->cut = true;
+	snprintf(l->why, sizeof l->why, "%s", why);
+	timer_stop(l->timer);
+	lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
+/* --- lws callbacks, one function a reason -------------------------------------------------- */
+
+static int on_established(struct link *l, struct lws *wsi)
+{
+	l->wsi = wsi;
+	l->is_open = true;
+	l->opened(l->ctx, l);
+	link_wake(l);
+	return 0;
+}
+
+static int on_receive(struct link *l, const char *bytes, size_t n)
+{
+	struct err err = ERR_INIT;
+	if (l->cut || !l->session) {
+		return 0;
+	}
+	if (session_input(l->session, span_n(bytes, n), uv_now(l->loop), &err)) {
+		snprintf(l->why, sizeof l->why, "%s", err.msg);
+		return -1;
+	}
+	if (l->settled) {
+		l->settled(l->ctx, l);
+	}
+	link_wake(l);
+	return l->cut ? -1 : 0;
+}
+
+static int on_writable(struct link *l)
+{
+	if (l->cut || !l->session) {
+		return l->cut ? -1 : 0;
+	}
+	buf_clear(&l->out);
+	char *pre = buf_reserve(&l->out, LWS_PRE);
+	ENSURE(pre);
+	buf_commit(&l->out, LWS_PRE);
+	if (!session_output(l->session, &l->out, WRITE_BATCH)) {
+		return 0;
+	}
+	ENSURE(!l->out.overflow);
+	size_t n = l->out.len - LWS_PRE;
+	if (lws_write(l->wsi, (unsigned char *)l->out.ptr + LWS_PRE, n, LWS_WRITE_BINARY) < (int)n) {
+		snprintf(l->why, sizeof l->why, "cannot write to the other end");
+		return -1;
+	}
+	link_wake(l);
+	return 0;
+}
+
+static int on_gone(struct link *l, struct lws *wsi, const char *why)
+{
+	/* WSI_DESTROY still follows, when the link may be freed. */
+	lws_set_opaque_user_data(wsi, NULL);
+	l->wsi = NULL;
+	l->is_open = false;
+	timer_stop(l->timer);
+	/* Copied: the owner may free the link in `closed`. */
+	char reason[sizeof l->why];
+	snprintf(reason, sizeof reason, "%s", l->why[0] ? l->why : why);
+	l->closed(l->ctx, l, reason);
+	return 0;
+}
+
+/* Browsers always send Origin with a WebSocket; agents never do. */
+static int on_request(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ? -1 : 0;
+}
+
+/* Only ESTABLISHED binds: other reasons come with lws's own dummy sockets. */
+static struct link *link_of(struct lws *wsi, enum lws_callback_reasons reason)
+{
+	struct link *l = lws_get_opaque_user_data(wsi);
+	if (l || reason != LWS_CALLBACK_ESTABLISHED) {
+		return l;
+	}
+	struct link **adopting = lws_context_user(lws_get_context(wsi));
+	if (adopting && *adopting) {
+		l = TAKE(*adopting);
+		link_bind(l, wsi);
+	}
+	return l;
+}
+
+static int dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+	size_t len)
+{
+	(void)user;
+	struct link *l = link_of(wsi, reason);
+	if (reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION) {
+		return on_request(wsi);
+	}
+	if (!l) {
+		return 0;
+	}
+	switch (reason) {
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_CLIENT_ESTABLISHED:
+		return on_established(l, wsi);
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_CLIENT_RECEIVE:
+		return on_receive(l, in, len);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_CLIENT_WRITEABLE:
+		return on_writable(l);
+	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+		return on_gone(l, wsi, in ? in : "cannot connect");
+	case LWS_CALLBACK_CLOSED:
+	case LWS_CALLBACK_CLIENT_CLOSED:
+		return on_gone(l, wsi, "the other end closed the connection");
+	case LWS_CALLBACK_WSI_DESTROY:
+		/* A socket that never became a WebSocket has no CLOSED of its own. */
+		return l->wsi == wsi ? on_gone(l, wsi, "the connection broke off") : 0;
+	default:
+		return 0;
+	}
+}
+
+const struct lws_protocols link_protocols[] = {
+	{ LINK_PROTOCOL, dispatch, 0, READ_CHUNK, 0, NULL, 0 },
+	{ NULL, NULL, 0, 0, 0, NULL, 0 },
+};
+
+static void on_lws_log(int level, const char *line)
+{
+	size_t n = strcspn(line, "\n");
+	log_line(level == LLL_ERR ? LOG_INFO : LOG_DEBUG, "bridge", "lws: %.*s", (int)n, line);
+}
+
+struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_context_creation_info *tls,
+	struct link **adopting)
+{
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+	void *loops[] = { loop };
+	struct lws_context_creation_info info = { 0 };
+	if (tls) {
+		info = *tls;
+	}
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.protocols = link_protocols;
+	info.user = adopting;
+	info.foreign_loops = loops;
+	info.pt_serv_buf_size = READ_CHUNK;
+	info.gid = -1;
+	info.uid = -1;
+	/* Signals are the composition root's: without this option lws takes SIGTERM and others. */
+	info.options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+	return lws_create_context(&info);
+}

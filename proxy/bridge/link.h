@@ -1,0 +1,52 @@
+/* One WebSocket and the session whose bytes it carries: the only code that touches a wsi. Both ends of
+ * the bridge use it; they differ in how a socket comes to be, not in how it is pumped.
+ *
+ * Happy path: opened -> bytes both ways, one lws_write per WRITEABLE callback -> closed, reported once.
+ * Failures: malformed bytes, silence, link_cut: the socket is closed at the next safe moment; the owner
+ * hears `closed` with the reason exactly once, whatever the cause. */
+#pragma once
+
+#include <libwebsockets.h>
+#include <uv.h>
+
+#include "proxy/net/timer.h"
+#include "proxy/wire/session.h"
+
+#define LINK_PROTOCOL "offstage-bridge"
+
+struct link {
+	struct lws *wsi; /* ours until CLOSED, then NULL */
+	struct session *session; /* borrowed; the owner may exchange it (link_attach) */
+	uv_loop_t *loop;
+	struct timer *timer; /* pings and silence */
+	struct buf out; /* LWS_PRE bytes, then frames */
+	char why[512]; /* why it was cut */
+	bool is_open, cut;
+	/* After each batch of input, when the session may be exchanged; NULL allowed. */
+	void (*settled)(void *ctx, struct link *l);
+	void (*opened)(void *ctx, struct link *l);
+	/* The socket is gone; the link may be freed (link_fini). */
+	void (*closed)(void *ctx, struct link *l, const char *why);
+	void *ctx;
+};
+
+void link_init(struct link *l, uv_loop_t *loop, void *ctx);
+/* Only when wsi is NULL. */
+void link_fini(struct link *l);
+/* Binds a fresh socket. */
+void link_bind(struct link *l, struct lws *wsi);
+/* From now on this session's bytes. It must have been told session_link_up. */
+void link_attach(struct link *l, struct session *s);
+/* There is something to write. */
+void link_wake(struct link *l);
+/* Closes soon; `closed` follows. Safe from anywhere. */
+void link_cut(struct link *l, const char *why);
+
+/* The lws protocol table (one entry and the end mark) for both ends. */
+extern const struct lws_protocols link_protocols[];
+
+/* A context on our loop without signal handling of its own and without a listener. `adopting`, if not
+ * NULL, names the link that takes the next unbound socket: lws calls back from inside the adopt call,
+ * before it has returned the wsi. */
+struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_context_creation_info *tls,
+	struct link **adopting);
