@@ -234,15 +234,9 @@ static void free_client(struct bridge_client *b)
 /* The socket has closed (or BYE had its moment). */
 static void finish(struct bridge_client *b)
 {
-	void (*closed)(void *ctx) = b->closed;
-	void *ctx = b->closed_ctx;
-	struct lws_context *lws = b->lws;
 	b->finishing = true;
-	lws_context_destroy(lws);
+	link_context_close(b->lws, b->config.loop, b->closed, b->closed_ctx);
 	free_client(b);
-	if (closed) {
-		closed(ctx);
-	}
 }
 
 /* --- public --------------------------------------------------------------------------------- */

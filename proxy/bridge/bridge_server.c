@@ -365,20 +365,15 @@ static void finish_close(void *ctx)
 {
 	struct closing *c = ctx;
 	struct bridge_server *s = c->server;
-	void (*done)(void *ctx) = c->done;
-	void *done_ctx = c->ctx;
 	LIST_FOR_SAFE (node, &s->peers) {
 		peer_free(container_of(node, struct bridge_peer, in_server));
 	}
-	lws_context_destroy(s->lws);
+	link_context_close(s->lws, s->config.loop, c->done, c->ctx);
 	timer_close(c->timer);
 	free(s->token);
 	free(s->welcome);
 	free(s);
 	free(c);
-	if (done) {
-		done(done_ctx);
-	}
 }
 
 void bridge_server_close(struct bridge_server *s, void (*done)(void *ctx), void *ctx)

@@ -1,6 +1,7 @@
 #include "proxy/bridge/link.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/log.h"
@@ -229,4 +230,33 @@ struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_contex
 	/* Signals are the composition root's: without this option lws takes SIGTERM and others. */
 	info.options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
 	return lws_create_context(&info);
+}
+
+struct context_close {
+	struct lws_context *lws;
+	struct timer *timer;
+	void (*done)(void *ctx);
+	void *ctx;
+};
+
+static void on_context_idle(void *ctx)
+{
+	struct context_close c = *(struct context_close *)ctx;
+	timer_close(c.timer);
+	free(ctx);
+	lws_context_destroy(c.lws);
+	if (c.done) {
+		c.done(c.ctx);
+	}
+}
+
+void link_context_close(struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx)
+{
+	struct context_close *c = xalloc(sizeof *c);
+	*c = (struct context_close){ lws, NULL, done, ctx };
+	/* With a foreign loop the first call closes and the second frees; between them the loop must
+	 * have run the close callbacks of lws's handles, which takes it two turns. */
+	lws_context_destroy(lws);
+	c->timer = timer_open(loop, on_context_idle, c);
+	timer_arm(c->timer, 10);
 }

@@ -50,3 +50,6 @@ extern const struct lws_protocols link_protocols[];
  * before it has returned the wsi. */
 struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_context_creation_info *tls,
 	struct link **adopting);
+/* Closes what the context still holds (`closed` of its links runs inside), and frees it some turns
+ * later, when lws's handles have left the loop; then done (NULL allowed). */
+void link_context_close(struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx);
