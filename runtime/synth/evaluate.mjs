@@ -48,7 +48,7 @@ async function runMain(entryModule) {
 	}
 	const app = new App(given);
 	// SST 0.x allows a class that is the only stack.
-	if (/^class\s/.test(Function.prototype.toString.call(main))) {
+	if (/^class[\s{]/.test(Function.prototype.toString.call(main))) {
 		new main(app, main.name);
 	} else {
 		await main(app);

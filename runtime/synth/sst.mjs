@@ -9,8 +9,6 @@ import { build } from "esbuild";
 import { readDotenv } from "./dotenv.mjs";
 import { AppError, fromEsbuild, inputPaths, locate } from "./errors.mjs";
 
-const TIMEOUT_MS = 30_000;
-
 // The packages that stacks get from us and never from node_modules.
 const STAND_INS = /^(@serverless-stack\/|sst$|sst\/|aws-cdk-lib$|aws-cdk-lib\/|@aws-cdk\/|constructs$)/;
 
@@ -93,7 +91,7 @@ async function synth(request, { kind, entry, app, files }) {
 	try {
 		const inputs = await bundle(request.app, entry, evaluation.bundle);
 		known.inputs.push(...inputs.filter((input) => !known.inputs.includes(input)));
-		const { result, output } = await evaluation.run();
+		const { result, output } = await evaluation.run(request.timeoutMs);
 		return { kind, ...result, ...known, output };
 	} catch (error) {
 		throw Object.assign(error, {
@@ -209,8 +207,8 @@ class Evaluation {
 	}
 
 	/** Evaluates the bundle; answers {result, output: lines}. */
-	async run() {
-		const message = await this.#converse();
+	async run(timeoutMs) {
+		const message = await this.#converse(timeoutMs);
 		const output = this.#output.join("").split("\n");
 		if (output.at(-1) === "") {
 			output.pop();
@@ -223,12 +221,12 @@ class Evaluation {
 		return { result: message.result, output };
 	}
 
-	#converse() {
+	#converse(timeoutMs) {
 		return new Promise((resolve) => {
 			const fail = (message, stack) => resolve({ error: { message, stack } });
 			const timer = setTimeout(
-				() => fail(`The stacks did not finish within ${TIMEOUT_MS / 1000} seconds`),
-				TIMEOUT_MS,
+				() => fail(`The stacks did not finish within ${timeoutMs / 1000} seconds`),
+				timeoutMs,
 			);
 			this.#worker.on("message", (message) => {
 				if (message.output !== undefined) {

@@ -1,6 +1,6 @@
 // Finds out what an app folder is and turns it into CloudFormation templates (design 3).
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { AppError } from "./errors.mjs";
 
@@ -8,14 +8,15 @@ const SST_V2 = ["ts", "mts", "cts", "js", "mjs", "cjs"].map((end) => `sst.config
 const TEMPLATES = ["template.yaml", "template.yml", "template.json"];
 
 /**
- * Synthesizes the app in `app`. Answers {kind, app, stacks, inputs, missing, warnings, output};
+ * Synthesizes the app in `app`; stacks that run longer than `timeoutMs` are stopped. Answers {kind, app, stacks, inputs, missing, warnings, output};
  * throws an AppError that says what is wrong and where.
  */
-export async function synth({ app, stage = "dev", region, local = true }) {
+export async function synth({ app, stage = "dev", region, local = true, timeoutMs = 30_000 }) {
 	if (typeof app !== "string" || !existsSync(app) || !statSync(app).isDirectory()) {
 		throw new AppError(`The app folder "${app}" does not exist`);
 	}
-	const request = { app: path.resolve(app), stage, region, local };
+	// The bundler and the source maps name files by their real paths.
+	const request = { app: realpathSync(app), stage, region, local, timeoutMs };
 	const has = (name) => existsSync(path.join(request.app, name));
 	if (has("sst.json")) {
 		return (await import("./sst.mjs")).synthV1(request);

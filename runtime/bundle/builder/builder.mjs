@@ -5,11 +5,15 @@
 // The process ends when descriptor 3 reaches its end.
 
 import { Socket } from "node:net";
+import { initialize } from "esbuild";
 import { errorAnswer } from "../../synth/errors.mjs";
 import { synth } from "../../synth/synth.mjs";
 import { Bundles } from "./bundles.mjs";
 
 const MAX_LINE = 8 * 1024 * 1024;
+
+// Starts esbuild's own process now, so that the first request does not wait for it.
+initialize({});
 
 const bundles = new Bundles();
 let lastSynth = Promise.resolve();

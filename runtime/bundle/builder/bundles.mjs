@@ -3,8 +3,10 @@
 // Each function has one esbuild context. Each build goes to a new numbered folder under the
 // function's outdir, so that a process that is loading the previous one is never disturbed.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { symlinkSync, writeFileSync } from "node:fs";
+import {
+	cpSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync,
+	symlinkSync, writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { context } from "esbuild";
 import { AppError, fromEsbuild, inputPaths } from "../../synth/errors.mjs";
@@ -31,8 +33,11 @@ export class Bundles {
 		const entry = this.#entries.get(request.function) ?? new Bundle();
 		this.#entries.delete(request.function);
 		this.#entries.set(request.function, entry);
-		this.#dropOldest();
-		return entry.build(request);
+		try {
+			return await entry.build(withRealPaths(request));
+		} finally {
+			this.#dropOldest();
+		}
 	}
 
 	/** Frees what is held for a function. Its files stay. */
@@ -44,10 +49,14 @@ export class Bundles {
 	}
 
 	#dropOldest() {
-		while (this.#entries.size > MAX_CONTEXTS) {
-			const [name, entry] = this.#entries.entries().next().value;
-			this.#entries.delete(name);
-			entry.dispose();
+		for (const [name, entry] of this.#entries) {
+			if (this.#entries.size <= MAX_CONTEXTS) {
+				return;
+			}
+			if (!entry.busy) {
+				this.#entries.delete(name);
+				entry.dispose();
+			}
 		}
 	}
 }
@@ -60,9 +69,16 @@ function checkRequest(request) {
 	}
 }
 
+// Source maps hold relative paths, which only fit between real ones.
+function withRealPaths(request) {
+	mkdirSync(request.outdir, { recursive: true });
+	return { ...request, app: realpathSync(request.app), outdir: realpathSync(request.outdir) };
+}
+
 /** One function's bundle. */
 class Bundle {
 	#turn = Promise.resolve();
+	#waiting = 0;
 	#key;
 	#context;
 	#inputs = [];
@@ -80,8 +96,16 @@ class Bundle {
 		});
 	}
 
+	/** Whether something is being done or waits to be. */
+	get busy() {
+		return this.#waiting > 0;
+	}
+
 	#inTurn(action) {
-		const turn = this.#turn.then(action);
+		this.#waiting += 1;
+		const turn = this.#turn.then(action).finally(() => {
+			this.#waiting -= 1;
+		});
 		this.#turn = turn.catch(() => {});
 		return turn;
 	}
@@ -143,7 +167,6 @@ class Bundle {
 		if (this.#last?.key === key && existsSync(this.#last.outfile)) {
 			return false;
 		}
-		mkdirSync(request.outdir, { recursive: true });
 		const versions = versionsIn(request.outdir);
 		const next = (versions.at(-1) ?? 0) + 1;
 		const temporary = path.join(request.outdir, `.${next}.tmp`);

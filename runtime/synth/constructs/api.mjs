@@ -6,7 +6,7 @@ import { BINDING } from "./binding.mjs";
 import { Function } from "./function.mjs";
 import { allow, arnIn, STATEMENTS } from "./iam.mjs";
 import { createAuthorizer, legacyAuthorizers } from "./authorizers.mjs";
-import { warn } from "./inert.mjs";
+import { warn, withInertMembers } from "./inert.mjs";
 import { toSeconds } from "./values.mjs";
 
 const METHODS = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -77,7 +77,8 @@ export class Api extends SstConstruct {
 	/** The CDK's HttpApi; also the name of SST 0.x. */
 	get httpApi() {
 		const { httpApiId: apiId, url } = this;
-		return { apiId, httpApiId: apiId, apiEndpoint: url, url, node: this.node };
+		const members = { apiId, httpApiId: apiId, apiEndpoint: url, url, node: this.node };
+		return withInertMembers("Api.cdk.httpApi", members);
 	}
 
 	addRoutes(scope, routes) {

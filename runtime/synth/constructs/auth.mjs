@@ -5,7 +5,7 @@ import { Construct, SstConstruct, Resource, Stack } from "./core.mjs";
 import { BINDING } from "./binding.mjs";
 import { Function } from "./function.mjs";
 import { allow, attachPermissions, Principal, Role } from "./iam.mjs";
-import { warn } from "./inert.mjs";
+import { warn, withInertMembers } from "./inert.mjs";
 
 const LEGACY = ["auth0", "amazon", "apple", "facebook", "google", "twitter"];
 
@@ -152,13 +152,13 @@ export class Cognito extends SstConstruct {
 			LambdaConfig: undefined,
 		});
 		resource.deletionPolicy = "Retain";
-		pool.resource = resource;
+		this.userPoolResource = resource;
 		pool.userPoolId = resource.ref;
 		pool.userPoolArn = resource.getAtt("Arn");
 		pool.userPoolProviderName = resource.getAtt("ProviderName");
 		pool.userPoolProviderUrl = resource.getAtt("ProviderURL");
 		pool.addDomain = (id, options) => addDomain(pool, id, options);
-		this.cdk.userPool = pool;
+		this.cdk.userPool = withInertMembers("Cognito.cdk.userPool", pool);
 	}
 
 	#createClient() {
@@ -179,9 +179,8 @@ export class Cognito extends SstConstruct {
 			ExplicitAuthFlows: authFlows(given.authFlows),
 			SupportedIdentityProviders: ["COGNITO"],
 		});
-		client.resource = resource;
 		client.userPoolClientId = resource.ref;
-		this.cdk.userPoolClient = client;
+		this.cdk.userPoolClient = withInertMembers("Cognito.cdk.userPoolClient", client);
 	}
 
 	#addTriggers() {
@@ -200,8 +199,8 @@ export class Cognito extends SstConstruct {
 				sourceArn: this.userPoolArn,
 			});
 		}
-		if (this.#triggers.size > 0 && this.cdk.userPool.resource) {
-			this.cdk.userPool.resource.properties.LambdaConfig = config;
+		if (this.#triggers.size > 0 && this.userPoolResource) {
+			this.userPoolResource.properties.LambdaConfig = config;
 		}
 	}
 

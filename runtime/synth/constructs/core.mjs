@@ -276,7 +276,7 @@ export class Stack extends Construct {
 	/** Adds outputs: a string, or {value, description, exportName}; undefined values are refused. */
 	addOutputs(outputs) {
 		for (const [key, output] of Object.entries(outputs)) {
-			const value = output !== null && typeof output === "object" ? output.value : output;
+			const value = typeof output === "object" ? output?.value : output;
 			if (value === undefined) {
 				throw new Error(`The stack output "${key}" is undefined`);
 			}
@@ -433,7 +433,7 @@ export class App extends Construct {
 		if (!id) {
 			throw new Error('A stack function without a name needs an id: app.stack(fn, { id: "MyStack" })');
 		}
-		if (/^class\s/.test(globalThis.Function.prototype.toString.call(define))) {
+		if (/^class[\s{]/.test(globalThis.Function.prototype.toString.call(define))) {
 			new define(this, id, rest);
 			return this;
 		}

@@ -5,7 +5,7 @@ import { Construct, Resource, SstConstruct, Stack } from "./core.mjs";
 import { BINDING } from "./binding.mjs";
 import { Function } from "./function.mjs";
 import { allow, STATEMENTS } from "./iam.mjs";
-import { warn } from "./inert.mjs";
+import { warn, withInertMembers } from "./inert.mjs";
 import { toSeconds } from "./values.mjs";
 
 const FIELD_TYPES = { string: "S", number: "N", binary: "B", S: "S", N: "N", B: "B" };
@@ -73,7 +73,7 @@ class DataConstruct extends SstConstruct {
 // The grant methods of a CDK construct, as one: all of the service's actions on the ARNs.
 function cdkObject(construct, attributes, statement) {
 	const object = Object.assign(new Construct(construct, "Cdk"), attributes);
-	return new Proxy(object, {
+	return new Proxy(withInertMembers(`${construct.constructor.name}.cdk`, object), {
 		get(target, key, receiver) {
 			if (typeof key === "string" && key.startsWith("grant")) {
 				return (grantee) => (grantee.role ?? grantee).addToPolicy(statement);

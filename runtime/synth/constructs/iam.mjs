@@ -226,7 +226,7 @@ const RAW = [
 ];
 
 function rawStatements(construct) {
-	const found = RAW.find(([property]) => construct?.[property]);
+	const found = RAW.find(([property]) => property in Object(construct));
 	return found?.[1](construct[found[0]]);
 }
 

@@ -5,6 +5,8 @@
 
 const NAME = Symbol("offstage.inert");
 const HIDDEN = new Set(["name", "length", "arguments", "caller"]);
+// What asks an object about its nature must not be answered with yes.
+const NEVER_INERT = new Set(["then", "toJSON", "toTemplate", "__esModule", "default"]);
 const warned = new Set();
 
 /** The warnings given so far, in order: [{message}]. */
@@ -79,6 +81,18 @@ function wrap(target, name, traps) {
 	});
 }
 
+/** An object whose unknown members are inert; `name` is what warnings call it. */
+export function withInertMembers(name, object) {
+	return new Proxy(object, {
+		get(target, key, receiver) {
+			if (key in target || typeof key === "symbol" || NEVER_INERT.has(key)) {
+				return Reflect.get(target, key, receiver);
+			}
+			return inert(`${name}.${key}`);
+		},
+	});
+}
+
 /**
  * A module's exports: the known ones, those that `find` makes, and an inert object for every other
  * name. The latter come from the prototype, which is what the bundler's import helpers look through.
@@ -87,7 +101,7 @@ export function moduleOf(name, known, find = () => undefined) {
 	const unknown = new Map();
 	const fallback = new Proxy(Object.create(null), {
 		get(_target, key) {
-			if (typeof key === "symbol" || key === "then" || key === "__esModule" || key === "default") {
+			if (typeof key === "symbol" || NEVER_INERT.has(key)) {
 				return undefined;
 			}
 			if (!unknown.has(key)) {

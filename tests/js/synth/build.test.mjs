@@ -1,7 +1,7 @@
 // Bundles: what is built, rebuilt, kept and refused.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -147,6 +147,17 @@ test("a handler above srcPath stays inside the outdir", async (t) => {
 	save(app, { "shared/up.ts": "export const handler = () => 1;" });
 	const built = await build(app, { entry: "../shared/up.handler" });
 	assert.ok(built.outfile.startsWith(`${built.root}/`));
+});
+
+test("an app behind a symbolic link: files by their real paths, and a map that fits", async (t) => {
+	const app = tutorial(t);
+	const link = path.join(makeApp(t, {}), "link");
+	symlinkSync(app, link);
+	const built = await build(link);
+	assert.ok(built.inputs.includes(path.join(app, "backend/functions/private.ts")));
+	const map = JSON.parse(readFileSync(`${built.outfile}.map`, "utf8"));
+	const source = path.resolve(path.dirname(built.outfile), map.sources[0]);
+	assert.equal(source, path.join(app, "backend/functions/private.ts"));
 });
 
 test("builds of many functions at once, and of one function in a row", async (t) => {

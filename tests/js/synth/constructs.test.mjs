@@ -184,6 +184,23 @@ test("an unknown construct is inert, and named in one warning", async (t) => {
 	assert.deepEqual(answer.stacks[0].template.Resources, {});
 });
 
+test("unknown members of the CDK objects behind constructs are inert", async (t) => {
+	const app = stackApp(t, `
+		const api = new sst.Api(stack, "Api", {});
+		api.cdk.httpApi.addStage("Beta", { stageName: "beta" });
+		const bucket = new sst.Bucket(stack, "Bucket");
+		bucket.cdk.bucket.addToResourcePolicy({});
+		new sst.Function(stack, "Fn", { handler: "a.handler", permissions: [bucket.cdk.bucket] });
+	`);
+	const answer = await synth(app);
+	assert.deepEqual(
+		answer.warnings.map(({ message }) => /^"(\S+)"/.exec(message)[1]),
+		["Api.cdk.httpApi.addStage", "Bucket.cdk.addToResourcePolicy"],
+	);
+	const statement = ofType(answer, "AWS::IAM::Policy")[0].Properties.PolicyDocument.Statement.at(-1);
+	assert.equal(statement.Action, "s3:*");
+});
+
 test("L1 constructs of the CDK are the resources of their names", async (t) => {
 	const app = stackApp(t, `
 		const queue = new cdk.aws_sqs.CfnQueue(stack, "Raw", { queueName: "raw" });

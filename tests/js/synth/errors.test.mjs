@@ -113,6 +113,13 @@ test("a promise that never settles, a rejection that nobody handles", async (t) 
 	assert.match((await refusal(app("() => { throw 'a string'; }"))).message, /a string/);
 });
 
+test("stacks that never return are stopped", async (t) => {
+	const app = stackApp(t, "\nfor (;;) {}");
+	const answer = await builder.ask({ op: "synth", app, stage: "dev", timeoutMs: 500 });
+	assert.equal(answer.error.message, "The stacks did not finish within 0.5 seconds");
+	assert.equal((await builder.ask({ op: "ping" })).ok, true);
+});
+
 test("SST v3 is named, v2 without a name too", async (t) => {
 	const v3 = makeApp(t, { "sst.config.ts": "export default $config({ async run() {} });" });
 	assert.match((await refusal(v3)).message, /SST v3/);
