@@ -102,8 +102,8 @@ static enum http_parse_event scan_lines(struct http_parse *p, struct span in, si
 			p->cr = true;
 		} else if (c == '\n') {
 			return malformed(p, "LF without CR");
-		} else if (c == '\0') {
-			return malformed(p, "NUL in the head");
+		} else if ((c < ' ' && c != '\t') || c == 0x7f) {
+			return malformed(p, "control character in the head");
 		} else if (p->line_len == 0 && (c == ' ' || c == '\t')) {
 			return malformed(p, "line starts with a blank");
 		} else {
