@@ -96,6 +96,7 @@ struct auth_caller {
 	struct auth_iam iam;
 	const char *role_arn; /* "" for a static user */
 	const char *session_name;
+	const char *session_policy; /* JSON text of a policy that must allow as well; "" = none */
 	int64_t expires_ms; /* 0 = never */
 	bool guest;
 	bool is_static; /* --credentials user: allowed everything */
@@ -103,7 +104,9 @@ struct auth_caller {
 
 /* Verifies SigV4 (header or presigned) for `service`; false with the failed check in *check and words
  * in *reason (both in the arena), and the AWS error code of identity-and-auth.md 5.9 in *aws_error
- * (e.g. "SignatureDoesNotMatch", "ExpiredToken"). window_s: 300 for execute-api, 900 else. */
+ * (e.g. "SignatureDoesNotMatch", "ExpiredToken"). The first line of *reason is the text AWS answers
+ * with; what follows explains it and is for the terminal only. window_s: 300 for execute-api, 900
+ * else. */
 bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char *service,
 	unsigned window_s, struct arena *arena, struct auth_caller *out, const char **check,
 	const char **reason, const char **aws_error);
