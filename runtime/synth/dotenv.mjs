@@ -42,7 +42,9 @@ function expand(raw, known) {
 	const text = quoted
 		? raw.slice(1, -1).replaceAll("\\n", "\n").replaceAll('\\"', '"')
 		: raw.replace(/\s+#.*$/, "");
-	return text.replace(/(\\?)\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g, (all, escape, braced, other, bare) =>
-		escape ? all.slice(1) : (known[braced ?? bare] ?? other ?? ""),
+	return text.replace(
+		/(\\?)\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))/g,
+		(all, escape, braced, other, bare) =>
+			escape ? all.slice(1) : (known[braced ?? bare] ?? other ?? ""),
 	);
 }

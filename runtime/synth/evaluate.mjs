@@ -26,7 +26,8 @@ process.exit = (code = process.exitCode ?? 0) => {
 parentPort.once("message", async ({ bundle }) => {
 	try {
 		const entryModule = await import(pathToFileURL(bundle).href);
-		const result = kind === "sst-v2" ? await runConfig(entryModule) : await runMain(entryModule);
+		const result =
+			kind === "sst-v2" ? await runConfig(entryModule) : await runMain(entryModule);
 		parentPort.postMessage({ result });
 	} catch (error) {
 		const stack = error instanceof Error ? error.stack : undefined;
@@ -37,7 +38,9 @@ parentPort.once("message", async ({ bundle }) => {
 });
 
 process.on("unhandledRejection", (error) => {
-	parentPort.postMessage({ error: { message: error?.message ?? String(error), stack: error?.stack } });
+	parentPort.postMessage({
+		error: { message: error?.message ?? String(error), stack: error?.stack },
+	});
 	parentPort.close();
 });
 

@@ -10,7 +10,8 @@ import { readDotenv } from "./dotenv.mjs";
 import { AppError, fromEsbuild, inputPaths, locate } from "./errors.mjs";
 
 // The packages that stacks get from us and never from node_modules.
-const STAND_INS = /^(@serverless-stack\/|sst$|sst\/|aws-cdk-lib$|aws-cdk-lib\/|@aws-cdk\/|constructs$)/;
+const STAND_INS =
+	/^(@serverless-stack\/|sst$|sst\/|aws-cdk-lib$|aws-cdk-lib\/|@aws-cdk\/|constructs$)/;
 
 /** Synthesizes an app that has an sst.json (v1). */
 export async function synthV1(request) {
@@ -30,10 +31,13 @@ export async function synthV1(request) {
 export async function synthV2(request, entry) {
 	const file = path.join(request.app, entry);
 	if (/\$config\s*\(/.test(readFileSync(file, "utf8"))) {
-		throw new AppError(`${entry} is that of SST v3, which Offstage does not run: v1 and v2 it does`, {
-			errors: [{ text: "SST v3 configuration", file: entry, line: 1, column: 0 }],
-			inputs: [file],
-		});
+		throw new AppError(
+			`${entry} is that of SST v3, which Offstage does not run: v1 and v2 it does`,
+			{
+				errors: [{ text: "SST v3 configuration", file: entry, line: 1, column: 0 }],
+				inputs: [file],
+			},
+		);
 	}
 	const app = { stage: request.stage, region: request.region, local: request.local };
 	return synth(request, { kind: "sst-v2", entry, app, files: [file] });
@@ -76,7 +80,9 @@ function mainOf(app, config) {
 	const file = path.resolve(app, main);
 	if (!existsSync(file)) {
 		throw new AppError(`Cannot find app handler. Make sure to add a "${main}" file.`, {
-			errors: [{ text: `"main" names a file that does not exist`, file: "sst.json", notes: [] }],
+			errors: [
+				{ text: `"main" names a file that does not exist`, file: "sst.json", notes: [] },
+			],
 			inputs: [path.join(app, "sst.json")],
 			missing: [file],
 		});
@@ -133,7 +139,9 @@ async function bundle(app, entry, outfile) {
 		return inputPaths(metafile, app);
 	} catch (error) {
 		const errors = fromEsbuild(error.errors ?? []);
-		const inputs = errors.filter((each) => each.file).map((each) => path.resolve(app, each.file));
+		const inputs = errors
+			.filter((each) => each.file)
+			.map((each) => path.resolve(app, each.file));
 		inputs.push(path.resolve(app, entry));
 		throw new AppError(errors[0]?.text ?? error.message, { errors, inputs });
 	}
@@ -173,7 +181,9 @@ function usesConstructs(file) {
 	const parts = file.slice(at).split("/");
 	const name = parts.slice(0, parts[0].startsWith("@") ? 2 : 1).join("/");
 	try {
-		const manifest = JSON.parse(readFileSync(`${file.slice(0, at)}${name}/package.json`, "utf8"));
+		const manifest = JSON.parse(
+			readFileSync(`${file.slice(0, at)}${name}/package.json`, "utf8"),
+		);
 		const needs = { ...manifest.dependencies, ...manifest.peerDependencies };
 		return Object.keys(needs).some((dependency) => STAND_INS.test(dependency));
 	} catch {
@@ -193,7 +203,11 @@ class Evaluation {
 		this.#app = app;
 		this.#worker = new Worker(new URL("./evaluate.mjs", import.meta.url), {
 			workerData,
-			env: { ...process.env, ...variables, ...(workerData.app.local ? { IS_LOCAL: "true" } : {}) },
+			env: {
+				...process.env,
+				...variables,
+				...(workerData.app.local ? { IS_LOCAL: "true" } : {}),
+			},
 		});
 		// Until run() listens, a failure of the thread is kept for it.
 		this.#worker.on("error", (error) => {
@@ -239,7 +253,9 @@ class Evaluation {
 			this.#worker.on("error", (error) => fail(error.message, error.stack));
 			this.#worker.on("exit", () => {
 				clearTimeout(timer);
-				fail("The stacks ended without an answer: a promise that they wait for is never settled");
+				fail(
+					"The stacks ended without an answer: a promise that they wait for is never settled",
+				);
 			});
 			if (this.#failure) {
 				fail(this.#failure.message, this.#failure.stack);

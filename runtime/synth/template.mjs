@@ -7,8 +7,24 @@ import { LineCounter, parseDocument } from "yaml";
 import { AppError } from "./errors.mjs";
 
 const TAGS = [
-	"And", "Base64", "Cidr", "Equals", "FindInMap", "ForEach", "GetAZs", "If", "ImportValue", "Join",
-	"Length", "Not", "Or", "Select", "Split", "Sub", "ToJsonString", "Transform",
+	"And",
+	"Base64",
+	"Cidr",
+	"Equals",
+	"FindInMap",
+	"ForEach",
+	"GetAZs",
+	"If",
+	"ImportValue",
+	"Join",
+	"Length",
+	"Not",
+	"Or",
+	"Select",
+	"Split",
+	"Sub",
+	"ToJsonString",
+	"Transform",
 ];
 
 /** Reads the template of an app folder. */

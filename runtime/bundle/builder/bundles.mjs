@@ -4,8 +4,16 @@
 // function's outdir, so that a process that is loading the previous one is never disturbed.
 
 import {
-	cpSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync,
-	symlinkSync, writeFileSync,
+	cpSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	realpathSync,
+	renameSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
 } from "node:fs";
 import path from "node:path";
 import { context } from "esbuild";
@@ -115,13 +123,19 @@ class Bundle {
 		const source = findHandler(request.app, request.srcPath ?? ".", request.entry);
 		await this.#prepare(request, source);
 		const result = await this.#rebuild(request, source);
-		this.#inputs = [...inputPaths(result.metafile, request.app), ...configs(request.app, source.file)];
+		this.#inputs = [
+			...inputPaths(result.metafile, request.app),
+			...configs(request.app, source.file),
+		];
 		const changed = this.#write(request, source, result.outputFiles);
 		const { root, outfile } = this.#last;
 		return {
 			outfile,
 			root,
-			handler: path.relative(request.outdir, path.join(root, `${source.name}.${source.exported}`)),
+			handler: path.relative(
+				request.outdir,
+				path.join(root, `${source.name}.${source.exported}`),
+			),
 			inputs: this.#inputs,
 			missing: source.missing,
 			changed,
@@ -142,7 +156,9 @@ class Bundle {
 		this.#last = undefined;
 		// Every version lies equally deep, so the map's relative paths hold in each.
 		const outfile = path.join(request.outdir, "0", `${source.name}.js`);
-		this.#context = await context(await esbuildOptions({ request, source: source.file, outfile }));
+		this.#context = await context(
+			await esbuildOptions({ request, source: source.file, outfile }),
+		);
 		this.#key = key;
 	}
 
@@ -172,7 +188,10 @@ class Bundle {
 		const temporary = path.join(request.outdir, `.${next}.tmp`);
 		rmSync(temporary, { recursive: true, force: true });
 		for (const file of outputFiles) {
-			const place = path.join(temporary, path.relative(path.join(request.outdir, "0"), file.path));
+			const place = path.join(
+				temporary,
+				path.relative(path.join(request.outdir, "0"), file.path),
+			);
 			mkdirSync(path.dirname(place), { recursive: true });
 			writeFileSync(place, file.contents);
 		}

@@ -3,12 +3,14 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const REQUIRE = 'import { createRequire as topLevelCreateRequire } from "node:module"; ' +
+const REQUIRE =
+	'import { createRequire as topLevelCreateRequire } from "node:module"; ' +
 	"const require = topLevelCreateRequire(import.meta.url);";
 
 /** Dev is what a build is for unless `minify` says otherwise: source maps on, nothing minified. */
 export async function esbuildOptions({ request, source, outfile }) {
-	const bundle = typeof request.bundle === "object" && request.bundle !== null ? request.bundle : {};
+	const bundle =
+		typeof request.bundle === "object" && request.bundle !== null ? request.bundle : {};
 	const esm = formatOf(request) === "esm";
 	const config = await esbuildConfig(request.app, bundle.esbuildConfig ?? bundle.esbuild);
 	const sourcemap = request.sourcemap ?? bundle.sourcemap ?? true;
@@ -24,13 +26,19 @@ export async function esbuildOptions({ request, source, outfile }) {
 		format: esm ? "esm" : "cjs",
 		target: esm ? "esnext" : targetOf(request.target),
 		mainFields: esm ? ["module", "main"] : ["main", "module"],
-		external: [...externals(bundle, esm), ...(request.external ?? []), ...(config.external ?? [])],
+		external: [
+			...externals(bundle, esm),
+			...(request.external ?? []),
+			...(config.external ?? []),
+		],
 		loader: { ...config.loader, ...bundle.loader },
 		banner: { ...config.banner, js: [esm ? REQUIRE : "", bundle.banner ?? ""].join("") },
 		// Linked, without the sources: they are where the map says.
 		sourcemap: sourcemap === false ? false : "linked",
 		sourcesContent: false,
 		minify: request.minify ?? false,
+		// "Not bundled" still means TypeScript compiled and own files found: only packages stay out.
+		packages: request.bundle === false ? "external" : config.packages,
 		logLevel: "silent",
 	};
 }

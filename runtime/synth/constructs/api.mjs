@@ -1,7 +1,8 @@
 // Api: an HTTP API with routes, authorizers, CORS and access log (reference sst 2), in the forms of
 // SST 0.x (defaultAuthorizationType ...), 1.x and 2.x.
 
-import { Construct, SstConstruct, Resource, Stack } from "./core.mjs";
+import { Construct } from "./construct.mjs";
+import { SstConstruct, Resource, Stack } from "./stack.mjs";
 import { BINDING } from "./binding.mjs";
 import { Function } from "./function.mjs";
 import { allow, arnIn, STATEMENTS } from "./iam.mjs";
@@ -210,7 +211,9 @@ export class Api extends SstConstruct {
 			return { integration: this.#urlIntegration(scope, postfix, key, route) };
 		}
 		if (!["function", "graphql", "pothos"].includes(type)) {
-			warn(`Route "${key}" of Api "${this.id}": type "${type}" is not emulated, it will answer 500`);
+			warn(
+				`Route "${key}" of Api "${this.id}": type "${type}" is not emulated, it will answer 500`,
+			);
 			const url = "http://not-emulated.invalid";
 			return { integration: this.#urlIntegration(scope, postfix, key, { url }) };
 		}
@@ -220,15 +223,20 @@ export class Api extends SstConstruct {
 			route.cdk?.function ?? route.function,
 			this.props.defaults?.function,
 			'The "defaults.function" cannot be applied if an instance of a Function construct is passed ' +
-				'in. Make sure to define all the routes using FunctionProps, so the Api construct can ' +
+				"in. Make sure to define all the routes using FunctionProps, so the Api construct can " +
 				'apply the "defaults.function" to them.',
 		);
-		const integration = new Resource(scope, `Integration_${postfix}`, "AWS::ApiGatewayV2::Integration", {
-			ApiId: this.httpApiId,
-			IntegrationType: "AWS_PROXY",
-			IntegrationUri: fn.functionArn,
-			PayloadFormatVersion: this.#payloadVersion(key, route),
-		});
+		const integration = new Resource(
+			scope,
+			`Integration_${postfix}`,
+			"AWS::ApiGatewayV2::Integration",
+			{
+				ApiId: this.httpApiId,
+				IntegrationType: "AWS_PROXY",
+				IntegrationUri: fn.functionArn,
+				PayloadFormatVersion: this.#payloadVersion(key, route),
+			},
+		);
 		return { integration, function: fn };
 	}
 
@@ -249,8 +257,10 @@ export class Api extends SstConstruct {
 		const version =
 			route.payloadFormatVersion ?? this.props.defaults?.payloadFormatVersion ?? "2.0";
 		if (version !== "1.0" && version !== "2.0") {
-			throw new Error(`PayloadFormatVersion: sst.Api does not currently support ${version} payload ` +
-				`format version. Only "1.0" and "2.0" are supported (route "${key}").`);
+			throw new Error(
+				`PayloadFormatVersion: sst.Api does not currently support ${version} payload ` +
+					`format version. Only "1.0" and "2.0" are supported (route "${key}").`,
+			);
 		}
 		return version;
 	}
@@ -335,10 +345,14 @@ function checkRouteKey(key, id) {
 	}
 	const [method, path, ...rest] = key.split(" ");
 	if (rest.length > 0 || path === undefined) {
-		throw new Error(`Invalid route "${key}" in Api "${id}": write "METHOD /path" or "$default"`);
+		throw new Error(
+			`Invalid route "${key}" in Api "${id}": write "METHOD /path" or "$default"`,
+		);
 	}
 	if (!METHODS.includes(method)) {
-		throw new Error(`Invalid method in route "${key}" of Api "${id}": use ${METHODS.join(", ")}`);
+		throw new Error(
+			`Invalid method in route "${key}" of Api "${id}": use ${METHODS.join(", ")}`,
+		);
 	}
 	if (!path.startsWith("/")) {
 		throw new Error(`Invalid path in route "${key}" of Api "${id}": it has to start with "/"`);

@@ -1,19 +1,22 @@
 // Cognito and Auth (reference sst 0.2, 3): a user pool, an identity pool with its federation, and the
 // two roles. `Auth` was this construct until 1.9 and SST's own login afterwards; it accepts both.
 
-import { Construct, SstConstruct, Resource, Stack } from "./core.mjs";
+import { Construct } from "./construct.mjs";
+import { SstConstruct, Resource, Stack } from "./stack.mjs";
 import { BINDING } from "./binding.mjs";
 import { Function } from "./function.mjs";
-import { allow, attachPermissions, Principal, Role } from "./iam.mjs";
+import { allow, attachPermissions, InlinePolicy, Principal, Role } from "./iam.mjs";
 import { warn, withInertMembers } from "./inert.mjs";
+import { pascalKeys } from "./values.mjs";
+import {
+	authFlows,
+	loginAttributes,
+	need,
+	passwordPolicy,
+	socialProviders,
+} from "./cognito-settings.mjs";
 
 const LEGACY = ["auth0", "amazon", "apple", "facebook", "google", "twitter"];
-
-const ALIASES = {
-	email: "email",
-	phone: "phone_number",
-	preferredUsername: "preferred_username",
-};
 
 const TRIGGERS = {
 	createAuthChallenge: "CreateAuthChallenge",
@@ -33,6 +36,7 @@ const TRIGGERS = {
 /** A user pool and an identity pool. */
 export class Cognito extends SstConstruct {
 	#triggers = new Map();
+	#foreignPolicies = new Map();
 
 	constructor(scope, id, props = {}) {
 		super(scope, id);
@@ -87,11 +91,11 @@ export class Cognito extends SstConstruct {
 
 	/** (permissions) of every version, and (scope, permissions) of 1.3 and later. */
 	attachPermissionsForAuthUsers(...args) {
-		this.#attach(this.cdk.authRole, args.at(-1));
+		this.#attach(this.cdk.authRole, "Auth", args);
 	}
 
 	attachPermissionsForUnauthUsers(...args) {
-		this.#attach(this.cdk.unauthRole, args.at(-1));
+		this.#attach(this.cdk.unauthRole, "Unauth", args);
 	}
 
 	attachPermissionsForTriggers(permissions) {
@@ -126,11 +130,24 @@ export class Cognito extends SstConstruct {
 		return fn;
 	}
 
-	#attach(role, permissions) {
+	#attach(role, kind, args) {
 		if (!role) {
 			throw new Error(`"${this.id}" has no identity pool to attach permissions to`);
 		}
-		attachPermissions(role, permissions);
+		const [permissions, scope = this] = [...args].reverse();
+		// Another stack's permissions are a policy there: this stack cannot import from a later one.
+		const target =
+			Stack.of(scope) === Stack.of(this) ? role : this.#policyIn(Stack.of(scope), kind, role);
+		attachPermissions(target, permissions);
+	}
+
+	#policyIn(stack, kind, role) {
+		const place = `${stack.node.id}/${kind}`;
+		if (!this.#foreignPolicies.has(place)) {
+			const id = `${this.id}${kind}UsersPolicy`;
+			this.#foreignPolicies.set(place, new InlinePolicy(stack, id, role));
+		}
+		return this.#foreignPolicies.get(place);
 	}
 
 	#createUserPool() {
@@ -140,7 +157,9 @@ export class Cognito extends SstConstruct {
 			return;
 		}
 		if (given.lambdaTriggers) {
-			throw new Error('Cannot configure the "cdk.userPool.lambdaTriggers". Use "triggers" instead.');
+			throw new Error(
+				'Cannot configure the "cdk.userPool.lambdaTriggers". Use "triggers" instead.',
+			);
 		}
 		const pool = new Construct(this, "UserPool");
 		const resource = new Resource(pool, "Resource", "AWS::Cognito::UserPool", {
@@ -173,7 +192,13 @@ export class Cognito extends SstConstruct {
 			UserPoolId: this.userPoolId,
 			AllowedOAuthFlowsUserPoolClient: true,
 			AllowedOAuthFlows: ["implicit", "code"],
-			AllowedOAuthScopes: ["profile", "phone", "email", "openid", "aws.cognito.signin.user.admin"],
+			AllowedOAuthScopes: [
+				"profile",
+				"phone",
+				"email",
+				"openid",
+				"aws.cognito.signin.user.admin",
+			],
 			CallbackURLs: oAuth.callbackUrls ?? ["https://example.com"],
 			LogoutURLs: oAuth.logoutUrls,
 			ExplicitAuthFlows: authFlows(given.authFlows),
@@ -208,19 +233,26 @@ export class Cognito extends SstConstruct {
 		const given = federation === true || federation === undefined ? {} : federation;
 		const overrides = given.cdk?.cfnIdentityPool ?? {};
 		const userPools = this.cdk.userPool
-			? [{
-				ProviderName: this.cdk.userPool.userPoolProviderName,
-				ClientId: this.userPoolClientId,
-			}]
+			? [
+					{
+						ProviderName: this.cdk.userPool.userPoolProviderName,
+						ClientId: this.userPoolClientId,
+					},
+				]
 			: [];
-		this.cdk.cfnIdentityPool = new Resource(this, "IdentityPool", "AWS::Cognito::IdentityPool", {
-			IdentityPoolName: Stack.of(this).app.logicalPrefixedName(this.id),
-			AllowUnauthenticatedIdentities: true,
-			CognitoIdentityProviders: userPools,
-			SupportedLoginProviders: socialProviders(given),
-			OpenIdConnectProviderARNs: given.auth0 ? [this.#createAuth0(given.auth0)] : [],
-			...pascalKeys(overrides),
-		});
+		this.cdk.cfnIdentityPool = new Resource(
+			this,
+			"IdentityPool",
+			"AWS::Cognito::IdentityPool",
+			{
+				IdentityPoolName: Stack.of(this).app.logicalPrefixedName(this.id),
+				AllowUnauthenticatedIdentities: true,
+				CognitoIdentityProviders: userPools,
+				SupportedLoginProviders: socialProviders(given),
+				OpenIdConnectProviderARNs: given.auth0 ? [this.#createAuth0(given.auth0)] : [],
+				...pascalKeys(overrides),
+			},
+		);
 		this.#createRoles();
 	}
 
@@ -247,13 +279,18 @@ export class Cognito extends SstConstruct {
 			allow(["mobileanalytics:PutEvents", "cognito-sync:*"], ["*"]),
 		);
 		const type = "AWS::Cognito::IdentityPoolRoleAttachment";
-		this.cdk.cfnIdentityPoolRoleAttachment = new Resource(this, "IdentityPoolRoleAttachment", type, {
-			IdentityPoolId: pool,
-			Roles: {
-				authenticated: this.cdk.authRole.roleArn,
-				unauthenticated: this.cdk.unauthRole.roleArn,
+		this.cdk.cfnIdentityPoolRoleAttachment = new Resource(
+			this,
+			"IdentityPoolRoleAttachment",
+			type,
+			{
+				IdentityPoolId: pool,
+				Roles: {
+					authenticated: this.cdk.authRole.roleArn,
+					unauthenticated: this.cdk.unauthRole.roleArn,
+				},
 			},
-		});
+		);
 	}
 }
 
@@ -308,39 +345,9 @@ function modernProps(props) {
 
 const loginOf = (cognito) =>
 	cognito.userPool?.signInAliases &&
-	Object.keys(cognito.userPool.signInAliases).filter((key) => cognito.userPool.signInAliases[key]);
-
-function need(value, name, sentence) {
-	if (!value) {
-		throw new Error(`${name}: ${sentence} the "Auth" construct`);
-	}
-}
-
-function socialProviders({ amazon, apple, facebook, google, twitter }) {
-	const providers = {};
-	if (amazon) {
-		need(amazon.appId, "AmazonAppId", "No Amazon appId defined for");
-		providers["www.amazon.com"] = amazon.appId;
-	}
-	if (facebook) {
-		need(facebook.appId, "FacebookAppId", "No Facebook appId defined for");
-		providers["graph.facebook.com"] = facebook.appId;
-	}
-	if (google) {
-		need(google.clientId, "GoogleClientId", "No Google appId defined for");
-		providers["accounts.google.com"] = google.clientId;
-	}
-	if (twitter) {
-		need(twitter.consumerKey, "TwitterConsumerKey", "No Twitter consumer key defined for");
-		need(twitter.consumerSecret, "TwitterConsumerSecret", "No Twitter consumer secret defined for");
-		providers["api.twitter.com"] = `${twitter.consumerKey};${twitter.consumerSecret}`;
-	}
-	if (apple) {
-		need(apple.servicesId, "AppleServicesId", "No Apple servicesId defined for");
-		providers["appleid.apple.com"] = apple.servicesId;
-	}
-	return providers;
-}
+	Object.keys(cognito.userPool.signInAliases).filter(
+		(key) => cognito.userPool.signInAliases[key],
+	);
 
 function identityRole(scope, id, pool, kind) {
 	const conditions = {
@@ -356,44 +363,6 @@ function identityRole(scope, id, pool, kind) {
 	return new Role(scope, id, { assumedBy });
 }
 
-function loginAttributes(login = ["username"]) {
-	const names = login.map((name) => ALIASES[name]).filter(Boolean);
-	if (names.length === 0) {
-		return {};
-	}
-	const aliased = login.includes("username") || login.includes("preferredUsername");
-	return {
-		[aliased ? "AliasAttributes" : "UsernameAttributes"]: names,
-		AutoVerifiedAttributes: names.filter((name) => name !== "preferred_username"),
-	};
-}
-
-function passwordPolicy(policy) {
-	return policy && {
-		PasswordPolicy: {
-			MinimumLength: policy.minLength,
-			RequireLowercase: policy.requireLowercase,
-			RequireUppercase: policy.requireUppercase,
-			RequireNumbers: policy.requireDigits,
-			RequireSymbols: policy.requireSymbols,
-		},
-	};
-}
-
-function authFlows(flows) {
-	if (!flows) {
-		return undefined;
-	}
-	const names = {
-		adminUserPassword: "ALLOW_ADMIN_USER_PASSWORD_AUTH",
-		custom: "ALLOW_CUSTOM_AUTH",
-		userPassword: "ALLOW_USER_PASSWORD_AUTH",
-		userSrp: "ALLOW_USER_SRP_AUTH",
-	};
-	const asked = Object.keys(names).filter((key) => flows[key]).map((key) => names[key]);
-	return [...asked, "ALLOW_REFRESH_TOKEN_AUTH"];
-}
-
 function addDomain(pool, id, options = {}) {
 	const prefix = options.cognitoDomain?.domainPrefix;
 	new Resource(pool, id, "AWS::Cognito::UserPoolDomain", {
@@ -401,12 +370,8 @@ function addDomain(pool, id, options = {}) {
 		Domain: prefix ?? options.customDomain?.domainName,
 	});
 	const region = Stack.of(pool).region;
-	return { domainName: prefix, baseUrl: () => `https://${prefix}.auth.${region}.amazoncognito.com` };
-}
-
-/** CDK property names with a capital: those of CloudFormation. */
-export function pascalKeys(value) {
-	return Object.fromEntries(
-		Object.entries(value).map(([key, item]) => [key[0].toUpperCase() + key.slice(1), item]),
-	);
+	return {
+		domainName: prefix,
+		baseUrl: () => `https://${prefix}.auth.${region}.amazoncognito.com`,
+	};
 }

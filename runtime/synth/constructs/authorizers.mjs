@@ -1,6 +1,6 @@
 // The authorizers of an Api (reference sst 2.3), and the forms that SST 0.x had for them.
 
-import { Resource, Stack } from "./core.mjs";
+import { Resource, Stack } from "./stack.mjs";
 import { arnIn } from "./iam.mjs";
 import { toSeconds } from "./values.mjs";
 
@@ -20,7 +20,9 @@ export function createAuthorizer(api, name, props) {
 	}
 	const create = { jwt: createJwt, user_pool: createUserPool, lambda: createLambda }[props.type];
 	if (!create) {
-		throw new Error(`Authorizer "${name}" of Api "${api.id}" has an unknown type "${props.type}"`);
+		throw new Error(
+			`Authorizer "${name}" of Api "${api.id}" has an unknown type "${props.type}"`,
+		);
 	}
 	return create(api, name, props);
 }
@@ -113,9 +115,13 @@ export function legacyAuthorizers(props) {
 	const routes = {};
 	for (const [key, route] of Object.entries(props.routes ?? {})) {
 		const type = route?.authorizationType;
-		routes[key] = type === undefined
-			? route
-			: { ...route, authorizer: nameOf(type, route.authorizer ?? props.defaultAuthorizer) };
+		routes[key] =
+			type === undefined
+				? route
+				: {
+						...route,
+						authorizer: nameOf(type, route.authorizer ?? props.defaultAuthorizer),
+					};
 	}
 	const authorizers = {};
 	for (const [authorizer, name] of names) {

@@ -1,14 +1,12 @@
 // The parts of aws-cdk-lib that SST stacks use beside SST's own constructs. Every class called `CfnX` of
 // a service is the CloudFormation resource of that name; what is not here is inert.
 
-import {
-	HttpJwtAuthorizer, HttpLambdaAuthorizer, HttpUserPoolAuthorizer,
-} from "./authorizers.mjs";
-import { pascalKeys } from "./auth.mjs";
-import { Construct, Resource, Stack } from "./core.mjs";
+import { HttpJwtAuthorizer, HttpLambdaAuthorizer, HttpUserPoolAuthorizer } from "./authorizers.mjs";
+import { Construct } from "./construct.mjs";
+import { Resource, Stack } from "./stack.mjs";
 import { PolicyStatement, Principal, Role } from "./iam.mjs";
 import { isToken, token } from "./token.mjs";
-import { Duration, Size } from "./values.mjs";
+import { Duration, pascalKeys, Size } from "./values.mjs";
 
 // CloudFormation's spelling of the services whose modules are not simply capitalized.
 const SERVICES = {
@@ -46,7 +44,11 @@ class CfnOutput extends Construct {
 	constructor(scope, id, { value, description, exportName }) {
 		super(scope, id);
 		this.value = value;
-		Stack.of(this).addOutput(id.replace(/[^A-Za-z0-9]/g, ""), { value, description, exportName });
+		Stack.of(this).addOutput(id.replace(/[^A-Za-z0-9]/g, ""), {
+			value,
+			description,
+			exportName,
+		});
 	}
 }
 
@@ -57,7 +59,10 @@ class CfnResource extends Resource {
 	}
 }
 
-const intrinsic = (name) => (...args) => token({ [`Fn::${name}`]: args.length === 1 ? args[0] : args });
+const intrinsic =
+	(name) =>
+	(...args) =>
+		token({ [`Fn::${name}`]: args.length === 1 ? args[0] : args });
 
 const Fn = {
 	base64: intrinsic("Base64"),
@@ -133,17 +138,22 @@ const iam = {
 };
 
 // NODEJS_16_X is "nodejs16.x", PYTHON_3_9 "python3.9", PROVIDED_AL2 "provided.al2".
-const Runtime = new Proxy({}, {
-	get(_target, key) {
-		const match = /^(NODEJS|PYTHON|PROVIDED|JAVA|GO|DOTNET)_?(.*)$/.exec(String(key));
-		if (!match) {
-			return undefined;
-		}
-		const version = match[2].toLowerCase().replace("_", ".");
-		const family = match[1].toLowerCase();
-		return { name: family === "provided" && version ? `provided.${version}` : family + version };
+const Runtime = new Proxy(
+	{},
+	{
+		get(_target, key) {
+			const match = /^(NODEJS|PYTHON|PROVIDED|JAVA|GO|DOTNET)_?(.*)$/.exec(String(key));
+			if (!match) {
+				return undefined;
+			}
+			const version = match[2].toLowerCase().replace("_", ".");
+			const family = match[1].toLowerCase();
+			return {
+				name: family === "provided" && version ? `provided.${version}` : family + version,
+			};
+		},
 	},
-});
+);
 
 const lambda = {
 	Architecture: { ARM_64: "arm_64", X86_64: "x86_64" },
@@ -183,7 +193,11 @@ const byService = {
 		Table: {
 			fromTableName: (scope, _id, tableName) => ({
 				tableName,
-				tableArn: Stack.of(scope).formatArn({ service: "dynamodb", resource: "table", resourceName: tableName }),
+				tableArn: Stack.of(scope).formatArn({
+					service: "dynamodb",
+					resource: "table",
+					resourceName: tableName,
+				}),
 			}),
 		},
 	},
@@ -192,7 +206,10 @@ const byService = {
 	lambda,
 	s3: {
 		Bucket: {
-			fromBucketName: (_scope, _id, bucketName) => ({ bucketName, bucketArn: `arn:aws:s3:::${bucketName}` }),
+			fromBucketName: (_scope, _id, bucketName) => ({
+				bucketName,
+				bucketArn: `arn:aws:s3:::${bucketName}`,
+			}),
 		},
 		BlockPublicAccess: { BLOCK_ALL: "block_all" },
 	},
@@ -256,7 +273,9 @@ function cfnClass(type) {
 			return new Proxy(this, {
 				get(target, key, receiver) {
 					const attribute = /^attr([A-Z].*)$/.exec(String(key))?.[1];
-					return attribute ? target.getAtt(attribute) : Reflect.get(target, key, receiver);
+					return attribute
+						? target.getAtt(attribute)
+						: Reflect.get(target, key, receiver);
 				},
 			});
 		}
@@ -269,7 +288,11 @@ function deepPascal(value) {
 	if (Array.isArray(value)) {
 		return value.map(deepPascal);
 	}
-	if (value === null || typeof value !== "object" || Object.getPrototypeOf(value) !== Object.prototype) {
+	if (
+		value === null ||
+		typeof value !== "object" ||
+		Object.getPrototypeOf(value) !== Object.prototype
+	) {
 		return value;
 	}
 	const entries = Object.entries(value).map(([key, item]) => [key, deepPascal(item)]);

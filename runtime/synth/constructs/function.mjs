@@ -1,12 +1,14 @@
 // Function and Job (reference sst 4, 1.5, 1.6).
 
-import { Construct, Resource, shortHash, Stack } from "./core.mjs";
+import { Construct, shortHash } from "./construct.mjs";
+import { Resource, Stack } from "./stack.mjs";
 import { bindTo } from "./binding.mjs";
 import { allow, attachPermissions, functionRole, STATEMENTS } from "./iam.mjs";
 import { inertName, warn } from "./inert.mjs";
 import { toMegabytes, toSeconds } from "./values.mjs";
 
-const RUNTIMES = /^(nodejs\d+\.x|python3\.\d+|go1\.x|go|dotnet|dotnetcore|java|rust|container|provided)/;
+const RUNTIMES =
+	/^(nodejs\d+\.x|python3\.\d+|go1\.x|go|dotnet|dotnetcore|java|rust|container|provided)/;
 const NAME_LIMIT = 64;
 
 /** A Lambda function. */
@@ -20,9 +22,15 @@ export class Function extends Construct {
 		const { tracing = "active", role } = this.props;
 		this.role = role ?? functionRole(this, tracing);
 		this.environment = environmentFor(stack, this.props);
-		this.resource = new Resource(this, "Resource", "AWS::Lambda::Function", this.#properties(tracing), {
-			metadata: { offstage: describe(this.node.path, stack, this.props) },
-		});
+		this.resource = new Resource(
+			this,
+			"Resource",
+			"AWS::Lambda::Function",
+			this.#properties(tracing),
+			{
+				metadata: { offstage: describe(this.node.path, stack, this.props) },
+			},
+		);
 		this.resource.properties.FunctionName ??= functionName(stack, this.resource.logicalId);
 		this.functionName = this.resource.ref;
 		this.functionArn = this.resource.getAtt("Arn");
@@ -42,11 +50,17 @@ export class Function extends Construct {
 	/** A function from a handler string, props, or an instance; `inherited` are a construct's defaults. */
 	static fromDefinition(scope, id, definition, inherited, inheritError) {
 		if (typeof definition === "string") {
-			return new Function(scope, id, mergeFunctionProps(inherited ?? {}, { handler: definition }));
+			return new Function(
+				scope,
+				id,
+				mergeFunctionProps(inherited ?? {}, { handler: definition }),
+			);
 		}
 		if (definition instanceof Function) {
 			if (inherited && Object.keys(inherited).length > 0) {
-				throw new Error(inheritError ?? "Cannot inherit default props when a Function is provided");
+				throw new Error(
+					inheritError ?? "Cannot inherit default props when a Function is provided",
+				);
 			}
 			return definition;
 		}
@@ -111,10 +125,12 @@ export class Function extends Construct {
 	}
 
 	#properties(tracing) {
-		const { handler, runtime, srcPath, functionName, layers, architecture, description } = this.props;
-		const name = typeof functionName === "function"
-			? functionName({ stack: Stack.of(this), functionProps: this.props })
-			: functionName;
+		const { handler, runtime, srcPath, functionName, layers, architecture, description } =
+			this.props;
+		const name =
+			typeof functionName === "function"
+				? functionName({ stack: Stack.of(this), functionProps: this.props })
+				: functionName;
 		return {
 			FunctionName: name,
 			Description: description,
@@ -246,9 +262,14 @@ function check(id, stack, props) {
 		);
 	}
 	for (const [key, value] of Object.entries(props.environment ?? {})) {
-		if (typeof value !== "string" && !inertName(value) && (value === null || typeof value !== "object")) {
+		if (
+			typeof value !== "string" &&
+			!inertName(value) &&
+			(value === null || typeof value !== "object")
+		) {
 			warn(`Environment variable "${key}" of the "${id}" function is not a string`);
-			props.environment[key] = value === undefined || value === null ? undefined : String(value);
+			props.environment[key] =
+				value === undefined || value === null ? undefined : String(value);
 		}
 	}
 }
@@ -275,14 +296,14 @@ function describe(path, stack, props) {
 	};
 }
 
-// SST v2 renamed `bundle` to `nodejs`, `install` to... the agent sees one form, v1's.
+// SST v2 has other names for these (reference sst 4.1); the agent sees one form, v1's.
 function bundleOptions(stack, props) {
 	if (stack.app.mode === undefined) {
 		return plain(props.bundle ?? true);
 	}
 	const { install, esbuild, ...rest } = props.nodejs ?? {};
 	return plain({
-		format: "esm",
+		format: props.runtime.startsWith("nodejs") ? "esm" : undefined,
 		...rest,
 		nodeModules: install,
 		esbuildConfig: esbuild,

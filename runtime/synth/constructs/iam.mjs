@@ -1,6 +1,7 @@
 // IAM statements, roles and SST's permission forms (reference sst 3.3).
 
-import { Construct, Resource, Stack } from "./core.mjs";
+import { Construct } from "./construct.mjs";
+import { Resource, Stack } from "./stack.mjs";
 import { inertName, warnInert } from "./inert.mjs";
 
 /** Constructs answer `[STATEMENTS]()` with what `permissions: [construct]` grants. */
@@ -99,9 +100,42 @@ export function allow(actions, resources, conditions) {
 	return new PolicyStatement({ actions, resources, conditions });
 }
 
-/** An IAM role with one policy of its own, which is created by the first statement added. */
-export class Role extends Construct {
+/** A policy attached to a role; the first statement creates the resource under `scope`. */
+export class InlinePolicy {
+	#scope;
+	#id;
+	#role;
 	#statements = [];
+
+	constructor(scope, id, role) {
+		this.#scope = scope;
+		this.#id = id;
+		this.#role = role;
+	}
+
+	addToPolicy(statement) {
+		if (this.#statements.length === 0) {
+			this.#create();
+		}
+		this.#statements.push(statement);
+		return true;
+	}
+
+	#create() {
+		const policy = new Construct(this.#scope, this.#id);
+		const properties = {
+			PolicyName: undefined,
+			PolicyDocument: { Version: "2012-10-17", Statement: this.#statements },
+			Roles: [this.#role.roleName],
+		};
+		const resource = new Resource(policy, "Resource", "AWS::IAM::Policy", properties);
+		properties.PolicyName = resource.logicalId;
+	}
+}
+
+/** An IAM role with one policy of its own. */
+export class Role extends Construct {
+	#policy = new InlinePolicy(this, "DefaultPolicy", this);
 
 	constructor(scope, id, props = {}) {
 		super(scope, id);
@@ -122,11 +156,7 @@ export class Role extends Construct {
 	}
 
 	addToPolicy(statement) {
-		if (this.#statements.length === 0) {
-			this.#createPolicy();
-		}
-		this.#statements.push(statement);
-		return true;
+		return this.#policy.addToPolicy(statement);
 	}
 
 	addToPrincipalPolicy(statement) {
@@ -139,17 +169,6 @@ export class Role extends Construct {
 
 	addManagedPolicy(policy) {
 		(this.resource.properties.ManagedPolicyArns ??= []).push(policy);
-	}
-
-	#createPolicy() {
-		const policy = new Construct(this, "DefaultPolicy");
-		const properties = {
-			PolicyName: undefined,
-			PolicyDocument: { Version: "2012-10-17", Statement: this.#statements },
-			Roles: [this.resource.ref],
-		};
-		const resource = new Resource(policy, "Resource", "AWS::IAM::Policy", properties);
-		properties.PolicyName = resource.logicalId;
 	}
 }
 

@@ -5,17 +5,21 @@ import { Api, GraphQLApi } from "./api.mjs";
 import { Auth, Cognito } from "./auth.mjs";
 import { ApiAuthorizationType } from "./authorizers.mjs";
 import { cdkExports } from "./cdk.mjs";
-import { App, Construct, dependsOn, getStack, Stack, use } from "./core.mjs";
-import * as data from "./data.mjs";
+import { App, dependsOn, getStack, use } from "./app.mjs";
+import { Construct } from "./construct.mjs";
+import { Stack } from "./stack.mjs";
 import { Function, Job } from "./function.mjs";
 import { moduleOf } from "./inert.mjs";
 import { ApiGatewayV1Api, WebSocketApi } from "./other-apis.mjs";
+import * as messaging from "./messaging.mjs";
+import * as storage from "./storage.mjs";
 import * as sites from "./sites.mjs";
 import { toMegabytes, toSeconds, Duration, Size } from "./values.mjs";
 
 const sst = {
-	...data,
+	...messaging,
 	...sites,
+	...storage,
 	Api,
 	ApiAuthorizationType,
 	ApiGatewayV1Api,

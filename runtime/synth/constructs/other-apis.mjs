@@ -1,6 +1,7 @@
 // WebSocketApi and ApiGatewayV1Api (reference sst 2.8).
 
-import { Construct, Resource, SstConstruct, Stack } from "./core.mjs";
+import { Construct } from "./construct.mjs";
+import { Resource, SstConstruct, Stack } from "./stack.mjs";
 import { BINDING } from "./binding.mjs";
 import { routeKey } from "./api.mjs";
 import { Function } from "./function.mjs";
@@ -107,12 +108,19 @@ export class WebSocketApi extends RoutedApi {
 		for (const [rawKey, route] of Object.entries(routes)) {
 			const key = rawKey.trim();
 			const fn = this.functionFor(key, route);
-			fn.attachPermissions([allow(["execute-api:ManageConnections"], [this._connectionsArn])]);
-			const integration = new Resource(this, `Integration_${key}`, "AWS::ApiGatewayV2::Integration", {
-				ApiId: this.webSocketApiId,
-				IntegrationType: "AWS_PROXY",
-				IntegrationUri: invocationUri(this, fn),
-			});
+			fn.attachPermissions([
+				allow(["execute-api:ManageConnections"], [this._connectionsArn]),
+			]);
+			const integration = new Resource(
+				this,
+				`Integration_${key}`,
+				"AWS::ApiGatewayV2::Integration",
+				{
+					ApiId: this.webSocketApiId,
+					IntegrationType: "AWS_PROXY",
+					IntegrationUri: invocationUri(this, fn),
+				},
+			);
 			new Resource(this, `Route_${key}`, "AWS::ApiGatewayV2::Route", {
 				ApiId: this.webSocketApiId,
 				RouteKey: key,
@@ -150,7 +158,11 @@ export class WebSocketApi extends RoutedApi {
 			AuthorizerUri: invocationUri(this, authorizer.function),
 			IdentitySource: authorizer.identitySource ?? ["route.request.header.Authorization"],
 		});
-		this.permit("Authorizer", authorizer.function, `${this.webSocketApiId}/authorizers/${resource.ref}`);
+		this.permit(
+			"Authorizer",
+			authorizer.function,
+			`${this.webSocketApiId}/authorizers/${resource.ref}`,
+		);
 		return { AuthorizationType: "CUSTOM", AuthorizerId: resource.ref };
 	}
 }
@@ -271,7 +283,9 @@ export class ApiGatewayV1Api extends RoutedApi {
 			AuthorizerUri: props.function && invocationUri(this, props.function),
 			IdentitySource: props.identitySource ?? sources ?? header,
 			IdentityValidationExpression: props.validationRegex,
-			ProviderARNs: props.userPoolIds?.map((pool) => arnIn(this, "cognito-idp", `userpool/${pool}`)),
+			ProviderARNs: props.userPoolIds?.map((pool) =>
+				arnIn(this, "cognito-idp", `userpool/${pool}`),
+			),
 			AuthorizerResultTtlInSeconds: props.resultsCacheTtl && toSeconds(props.resultsCacheTtl),
 		}).ref;
 	}

@@ -1,8 +1,9 @@
 // The constructs around a backend: web sites, scripts, parameters and secrets (reference sst 1.6, 5).
 
-import { Resource, SstConstruct, Stack } from "./core.mjs";
+import { Resource, SstConstruct, Stack } from "./stack.mjs";
 import { BINDING } from "./binding.mjs";
 import { Function } from "./function.mjs";
+import { warn } from "./inert.mjs";
 
 /** A web site: a bucket to stand for it. Its files are served by the developer's own dev server. */
 class Site extends SstConstruct {
@@ -47,7 +48,9 @@ export class Script extends SstConstruct {
 	constructor(scope, id, props = {}) {
 		super(scope, id);
 		if (props.function) {
-			throw new Error('The "function" property of a Script has been replaced by "onCreate", "onUpdate" and "onDelete"');
+			throw new Error(
+				'The "function" property of a Script has been replaced by "onCreate", "onUpdate" and "onDelete"',
+			);
 		}
 		const given = ["onCreate", "onUpdate", "onDelete"].filter((name) => props[name]);
 		if (given.length === 0) {
@@ -58,7 +61,12 @@ export class Script extends SstConstruct {
 		this.functions = Object.fromEntries(
 			given.map((name) => [
 				name,
-				Function.fromDefinition(this, `${name}Function`, props[name], props.defaults?.function),
+				Function.fromDefinition(
+					this,
+					`${name}Function`,
+					props[name],
+					props.defaults?.function,
+				),
 			]),
 		);
 		const properties = { params: props.params };
@@ -115,7 +123,11 @@ class Parameter extends Setting {
 	}
 
 	static create(scope, values) {
-		return settings(Parameter, scope, Object.entries(values).map(([id, value]) => [id, { value }]));
+		return settings(
+			Parameter,
+			scope,
+			Object.entries(values).map(([id, value]) => [id, { value }]),
+		);
 	}
 }
 
@@ -123,10 +135,17 @@ class Parameter extends Setting {
 class Secret extends Setting {
 	constructor(scope, id) {
 		super(scope, id, process.env[id] ?? "");
+		if (process.env[id] === undefined) {
+			warn(`Secret "${id}" is empty: set ${id} in the environment or in a .env file`);
+		}
 	}
 
 	static create(scope, ...ids) {
-		return settings(Secret, scope, ids.map((id) => [id]));
+		return settings(
+			Secret,
+			scope,
+			ids.map((id) => [id]),
+		);
 	}
 }
 

@@ -55,7 +55,9 @@ export class Lazy {
  */
 export function resolve(value, stack, onInert, depth = 0) {
 	if (depth > 100) {
-		throw new Error(`A value in stack "${stack.node.id}" refers to itself or is nested too deep`);
+		throw new Error(
+			`A value in stack "${stack.node.id}" refers to itself or is nested too deep`,
+		);
 	}
 	if (typeof value === "string") {
 		return resolveString(value, stack, onInert, depth);

@@ -13,7 +13,9 @@ export function toSeconds(value) {
 	}
 	const match = /^(\d+) (second|minute|hour|day)s?$/.exec(value);
 	if (!match) {
-		throw new Error(`Invalid duration "${value}": use a form such as "30 seconds" or "1 minute"`);
+		throw new Error(
+			`Invalid duration "${value}": use a form such as "30 seconds" or "1 minute"`,
+		);
 	}
 	return Number(match[1]) * SECONDS[match[2]];
 }
@@ -94,4 +96,11 @@ export class Size {
 	toTemplate() {
 		return this.#mebibytes;
 	}
+}
+
+/** CDK property names with a capital: those of CloudFormation. */
+export function pascalKeys(value) {
+	return Object.fromEntries(
+		Object.entries(value).map(([key, item]) => [key[0].toUpperCase() + key.slice(1), item]),
+	);
 }

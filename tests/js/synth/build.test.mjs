@@ -46,11 +46,16 @@ test("a bundle runs, and a rebuild is a new file that leaves the old one alone",
 		first.outfile.replace(/\.js$/, ".handler"),
 	);
 	assert.ok(first.inputs.includes(path.join(app, "backend/functions/private.ts")));
-	assert.equal(readFileSync(path.join(first.root, "package.json"), "utf8"), '{"type":"module"}\n');
+	assert.equal(
+		readFileSync(path.join(first.root, "package.json"), "utf8"),
+		'{"type":"module"}\n',
+	);
 	const map = JSON.parse(readFileSync(`${first.outfile}.map`, "utf8"));
 	const source = path.resolve(path.dirname(first.outfile), map.sources[0]);
 	assert.equal(source, path.join(app, "backend/functions/private.ts"));
-	save(app, { "backend/functions/private.ts": 'export const handler = () => ({ body: "two" });' });
+	save(app, {
+		"backend/functions/private.ts": 'export const handler = () => ({ body: "two" });',
+	});
 	const second = await build(app);
 	assert.notEqual(second.outfile, first.outfile);
 	assert.equal((await run(second)).body, "two");
@@ -83,7 +88,9 @@ test("a syntax error has its place, and the next good save recovers", async (t) 
 		{ file: "backend/functions/private.ts", line: 2, column: 10, lineText: "  return {;" },
 	);
 	assert.ok(error.inputs.includes(path.join(app, file)));
-	save(app, { "backend/functions/private.ts": 'export const handler = () => ({ body: "back" });' });
+	save(app, {
+		"backend/functions/private.ts": 'export const handler = () => ({ body: "back" });',
+	});
 	assert.equal((await run(await build(app))).body, "back");
 });
 
@@ -94,7 +101,10 @@ test("a missing handler lists the paths tried, in order; the first that exists i
 	assert.equal(ok, false);
 	assert.equal(error.message, `Cannot find a handler file for "${entry}"`);
 	const ends = ["ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs"];
-	assert.deepEqual(error.missing, ends.map((end) => path.join(app, `backend/functions/late.${end}`)));
+	assert.deepEqual(
+		error.missing,
+		ends.map((end) => path.join(app, `backend/functions/late.${end}`)),
+	);
 	save(app, { "backend/functions/late.js": 'export const handler = () => "js";' });
 	const late = await build(app, { entry });
 	assert.equal(await run(late), "js");
@@ -105,7 +115,9 @@ test("a missing handler lists the paths tried, in order; the first that exists i
 
 test("an import that does not exist yet: where it would be found", async (t) => {
 	const app = tutorial(t);
-	save(app, { "backend/functions/private.ts": 'import "../core/soon";\nexport const handler = () => 1;' });
+	save(app, {
+		"backend/functions/private.ts": 'import "../core/soon";\nexport const handler = () => 1;',
+	});
 	const { error } = await builder.ask(request(app));
 	assert.ok(error.missing.includes(path.join(app, "backend/core/soon.ts")));
 	save(app, { "backend/core/soon.ts": "" });
@@ -118,28 +130,45 @@ test("CommonJS, nested exports, options that change, files that are copied", asy
 		"src/a.ts": "export const api = { main: () => TAG };\ndeclare const TAG: string;",
 		"src/data/x.txt": "data",
 	});
-	const options = { srcPath: "src", entry: "a.api.main", format: "cjs", outdir: path.join(app, "out") };
-	const bundle = { esbuildConfig: { define: { TAG: '"one"' } }, copyFiles: [{ from: "data", to: "d" }] };
+	const options = {
+		srcPath: "src",
+		entry: "a.api.main",
+		format: "cjs",
+		outdir: path.join(app, "out"),
+	};
+	const bundle = {
+		esbuildConfig: { define: { TAG: '"one"' } },
+		copyFiles: [{ from: "data", to: "d" }],
+	};
 	const one = await build(app, { ...options, bundle });
 	assert.equal(one.handler, "1/a.api.main");
-	assert.equal(readFileSync(path.join(one.root, "package.json"), "utf8"), '{"type":"commonjs"}\n');
+	assert.equal(
+		readFileSync(path.join(one.root, "package.json"), "utf8"),
+		'{"type":"commonjs"}\n',
+	);
 	assert.equal(readFileSync(path.join(one.root, "d/x.txt"), "utf8"), "data");
 	assert.match(readFileSync(one.outfile, "utf8"), /"one"/);
 	bundle.esbuildConfig.define.TAG = '"two"';
 	const two = await build(app, { ...options, bundle });
 	assert.match(readFileSync(two.outfile, "utf8"), /"two"/);
 	const small = await build(app, { ...options, bundle, minify: true });
-	assert.ok(readFileSync(small.outfile, "utf8").length < readFileSync(two.outfile, "utf8").length);
+	assert.ok(
+		readFileSync(small.outfile, "utf8").length < readFileSync(two.outfile, "utf8").length,
+	);
 });
 
 test("packages left out of the bundle are found at run time", async (t) => {
 	const app = tutorial(t);
 	save(app, {
 		"backend/node_modules/native/index.js": 'module.exports = "from backend/node_modules";',
-		"backend/functions/private.ts": 'import native from "native";\nexport const handler = () => native;',
+		"backend/functions/private.ts":
+			'import native from "native";\nexport const handler = () => native;',
 	});
-	const built = await build(app, { bundle: { nodeModules: ["native"] } });
-	assert.equal(await run(built), "from backend/node_modules");
+	for (const bundle of [{ nodeModules: ["native"] }, false]) {
+		const built = await build(app, { bundle });
+		assert.doesNotMatch(readFileSync(built.outfile, "utf8"), /from backend/);
+		assert.equal(await run(built), "from backend/node_modules");
+	}
 });
 
 test("a handler above srcPath stays inside the outdir", async (t) => {
@@ -181,7 +210,10 @@ test("contexts are bounded, forgotten ones are freed and can be built again", as
 	const { contexts } = await builder.ask({ op: "forget", function: "many79" });
 	assert.equal(contexts, 63);
 	for (const name of ["many0", "many79"]) {
-		assert.equal((await run(await build(app, { function: name, outdir: outdir(name) }))).body, "Hello user!");
+		assert.equal(
+			(await run(await build(app, { function: name, outdir: outdir(name) }))).body,
+			"Hello user!",
+		);
 	}
 	assert.equal((await builder.ask({ op: "forget", function: "never built" })).ok, true);
 });

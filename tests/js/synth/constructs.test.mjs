@@ -35,11 +35,15 @@ test("JWT authorizer: scopes, audience and CORS", async () => {
 	});
 	const routes = ofType(answer, "AWS::ApiGatewayV2::Route").map(({ Properties }) => Properties);
 	// A route's scopes replace the defaults, they do not add to them.
-	assert.deepEqual(routes.map((route) => route.AuthorizationScopes), [
-		["read:notes"], ["write:notes"], undefined,
-	]);
+	assert.deepEqual(
+		routes.map((route) => route.AuthorizationScopes),
+		[["read:notes"], ["write:notes"], undefined],
+	);
 	assert.deepEqual(routes[0].AuthorizerId, { Ref: authorizer.id });
-	assert.equal(ofType(answer, "AWS::ApiGatewayV2::Api")[0].Properties.CorsConfiguration.MaxAge, 600);
+	assert.equal(
+		ofType(answer, "AWS::ApiGatewayV2::Api")[0].Properties.CorsConfiguration.MaxAge,
+		600,
+	);
 });
 
 test("Lambda authorizers: simple and IAM response", async () => {
@@ -50,14 +54,18 @@ test("Lambda authorizers: simple and IAM response", async () => {
 	assert.equal(simple.Properties.AuthorizerResultTtlInSeconds, 30);
 	assert.equal(policy.Properties.AuthorizerPayloadFormatVersion, "1.0");
 	assert.equal(policy.Properties.AuthorizerResultTtlInSeconds, 0);
-	const types = ofType(answer, "AWS::ApiGatewayV2::Route").map((route) => route.Properties.AuthorizationType);
+	const types = ofType(answer, "AWS::ApiGatewayV2::Route").map(
+		(route) => route.Properties.AuthorizationType,
+	);
 	assert.deepEqual(types, ["CUSTOM", "CUSTOM", "NONE"]);
 });
 
 test("the class syntax of 0.x, with its names for authorization and Auth", async () => {
 	const answer = await synth(fixture("v0-class"));
 	assert.equal(answer.stacks[0].name, "dev-v0-class-my-stack");
-	const types = ofType(answer, "AWS::ApiGatewayV2::Route").map((route) => route.Properties.AuthorizationType);
+	const types = ofType(answer, "AWS::ApiGatewayV2::Route").map(
+		(route) => route.Properties.AuthorizationType,
+	);
 	assert.deepEqual(types, ["AWS_IAM", "NONE"]);
 	assert.equal(ofType(answer, "AWS::Cognito::IdentityPool").length, 1);
 	assert.equal(ofType(answer, "AWS::Cognito::UserPool").length, 0);
@@ -67,9 +75,13 @@ test("the class syntax of 0.x, with its names for authorization and Auth", async
 test("sst.config.ts of v2, with a value that crosses stacks", async () => {
 	const answer = await synth(fixture("v2-config"));
 	assert.equal(answer.kind, "sst-v2");
-	assert.deepEqual(answer.stacks.map(({ name }) => name), ["dev-v2-config-Storage", "dev-v2-config-API"]);
+	assert.deepEqual(
+		answer.stacks.map(({ name }) => name),
+		["dev-v2-config-Storage", "dev-v2-config-API"],
+	);
 	const [fn] = ofType(answer, "AWS::Lambda::Function", 1);
-	const imported = fn.Properties.Environment.Variables.SST_Table_tableName_Notes["Fn::ImportValue"];
+	const imported =
+		fn.Properties.Environment.Variables.SST_Table_tableName_Notes["Fn::ImportValue"];
 	const exports = Object.values(answer.stacks[0].template.Outputs);
 	assert.ok(exports.some(({ Export }) => Export.Name === imported));
 	assert.equal(fn.Metadata.offstage.bundle.format, "esm");
@@ -82,9 +94,17 @@ test("many constructs together", async () => {
 		({ Properties }) => Properties.IntegrationType === "HTTP_PROXY",
 	);
 	assert.equal(urls[0].Properties.IntegrationUri, "https://example.com/{proxy}");
-	const keys = ofType(answer, "AWS::ApiGatewayV2::Route").map((route) => route.Properties.RouteKey);
+	const keys = ofType(answer, "AWS::ApiGatewayV2::Route").map(
+		(route) => route.Properties.RouteKey,
+	);
 	assert.deepEqual(keys, [
-		"$connect", "$default", "GET /notes", "GET /notes/{id}", "GET /python", "ANY /proxy/{proxy+}", "$default",
+		"$connect",
+		"$default",
+		"GET /notes",
+		"GET /notes/{id}",
+		"GET /python",
+		"ANY /proxy/{proxy+}",
+		"$default",
 	]);
 	const hello = ofType(answer, "AWS::Lambda::Function").find(
 		({ Metadata }) => Metadata.offstage.construct === "MyStack/Hello",
@@ -125,14 +145,16 @@ test("function props merge: app, stack, construct, route", async (t) => {
 	assert.deepEqual([a.Timeout, b.Timeout, a.MemorySize], [3, 4, 128]);
 	const { A, B, C } = a.Environment.Variables;
 	assert.deepEqual({ A, B, C }, { A: "app", B: "stack", C: "api" });
-	const actions = ofType(answer, "AWS::IAM::Policy").map(({ Properties }) =>
-		Properties.PolicyDocument.Statement.at(-1).Action,
+	const actions = ofType(answer, "AWS::IAM::Policy").map(
+		({ Properties }) => Properties.PolicyDocument.Statement.at(-1).Action,
 	);
 	assert.deepEqual(actions, ["s3:*", "*"]);
 });
 
 test("Auth of 1.10 and later, Cognito, social providers and both arities of attach", async (t) => {
-	const app = stackApp(t, `
+	const app = stackApp(
+		t,
+		`
 		const api = new sst.Api(stack, "Api", { routes: {} });
 		const auth = new sst.Cognito(stack, "Cognito", {
 			login: ["email"],
@@ -148,7 +170,8 @@ test("Auth of 1.10 and later, Cognito, social providers and both arities of atta
 		const login = new sst.Auth(stack, "Login", { authenticator: "auth.handler" });
 		login.attach(stack, { api });
 		stack.addOutputs({ Pool: auth.cdk.cfnIdentityPool.ref, Same: auth.cognitoIdentityPoolId });
-	`);
+	`,
+	);
 	const answer = await synth(app);
 	const [pool] = ofType(answer, "AWS::Cognito::IdentityPool");
 	assert.equal(pool.Properties.AllowUnauthenticatedIdentities, false);
@@ -159,14 +182,54 @@ test("Auth of 1.10 and later, Cognito, social providers and both arities of atta
 	const [users] = ofType(answer, "AWS::Cognito::UserPool");
 	assert.deepEqual(users.Properties.UsernameAttributes, ["email"]);
 	assert.ok(users.Properties.LambdaConfig.PreSignUp);
-	const keys = ofType(answer, "AWS::ApiGatewayV2::Route").map((route) => route.Properties.RouteKey);
+	const keys = ofType(answer, "AWS::ApiGatewayV2::Route").map(
+		(route) => route.Properties.RouteKey,
+	);
 	assert.deepEqual(keys, ["ANY /auth/{proxy+}", "GET /auth"]);
 	const { Pool, Same } = answer.stacks[0].template.Outputs;
 	assert.deepEqual(Pool, Same);
 });
 
+test("permissions given in a later stack are a policy of that stack", async (t) => {
+	const app = makeApp(t, {
+		"sst.json": { name: "app", main: "stacks/index.js" },
+		"stacks/index.js": `
+			import { Api, Cognito, use } from "@serverless-stack/resources";
+			function First({ stack }) { return new Cognito(stack, "Auth"); }
+			function Second({ stack }) {
+				const api = new Api(stack, "Api", {});
+				use(First).attachPermissionsForAuthUsers(stack, [api]);
+				use(First).attachPermissionsForAuthUsers(stack, ["s3"]);
+			}
+			export default (app) => { app.stack(First).stack(Second); }`,
+	});
+	const answer = await synth(app);
+	const [policy, ...none] = ofType(answer, "AWS::IAM::Policy", 1);
+	assert.deepEqual(none, []);
+	assert.equal(policy.Properties.PolicyDocument.Statement.length, 2);
+	assert.ok(policy.Properties.Roles[0]["Fn::ImportValue"]);
+	assert.ok(!JSON.stringify(answer.stacks[0].template).includes("Fn::ImportValue"));
+});
+
+test("secrets come from the environment; an empty one is named", async (t) => {
+	const app = stackApp(
+		t,
+		`
+		const { KEY, NONE } = sst.Config.Secret.create(stack, "KEY", "NONE");
+		new sst.Function(stack, "Fn", { handler: "a.handler", bind: [KEY, NONE] });
+	`,
+		{ ".env": "KEY=value" },
+	);
+	const answer = await synth(app);
+	const { Variables } = ofType(answer, "AWS::Lambda::Function")[0].Properties.Environment;
+	assert.equal(Variables.SST_Secret_value_KEY, "value");
+	assert.match(answer.warnings[0].message, /^Secret "NONE" is empty/);
+});
+
 test("an unknown construct is inert, and named in one warning", async (t) => {
-	const app = stackApp(t, `
+	const app = stackApp(
+		t,
+		`
 		const one = new sst.AppSyncApi(stack, "GraphQL", { schema: "x" });
 		const two = new sst.AppSyncApi(stack, "Other", {});
 		one.addDataSources(stack, {}).anything.at.all();
@@ -175,34 +238,42 @@ test("an unknown construct is inert, and named in one warning", async (t) => {
 		stack.addOutputs({ Url: one.url, Own: own.name() });
 		cdk.Tags.of(stack).add("a", "b");
 		new cdk.aws_made_up.Thing(stack, "Thing");
-	`);
+	`,
+	);
 	const answer = await synth(app);
 	const texts = answer.warnings.map(({ message }) => message);
-	assert.equal(texts.filter((text) => text.includes("resources.AppSyncApi\"")).length, 1);
+	assert.equal(texts.filter((text) => text.includes('resources.AppSyncApi"')).length, 1);
 	assert.ok(texts.some((text) => text.includes("Thing")));
 	assert.equal(answer.stacks[0].template.Outputs.Own.Value, "own");
 	assert.deepEqual(answer.stacks[0].template.Resources, {});
 });
 
 test("unknown members of the CDK objects behind constructs are inert", async (t) => {
-	const app = stackApp(t, `
+	const app = stackApp(
+		t,
+		`
 		const api = new sst.Api(stack, "Api", {});
 		api.cdk.httpApi.addStage("Beta", { stageName: "beta" });
 		const bucket = new sst.Bucket(stack, "Bucket");
 		bucket.cdk.bucket.addToResourcePolicy({});
 		new sst.Function(stack, "Fn", { handler: "a.handler", permissions: [bucket.cdk.bucket] });
-	`);
+	`,
+	);
 	const answer = await synth(app);
 	assert.deepEqual(
 		answer.warnings.map(({ message }) => /^"(\S+)"/.exec(message)[1]),
 		["Api.cdk.httpApi.addStage", "Bucket.cdk.addToResourcePolicy"],
 	);
-	const statement = ofType(answer, "AWS::IAM::Policy")[0].Properties.PolicyDocument.Statement.at(-1);
+	const statement = ofType(answer, "AWS::IAM::Policy")[0].Properties.PolicyDocument.Statement.at(
+		-1,
+	);
 	assert.equal(statement.Action, "s3:*");
 });
 
 test("L1 constructs of the CDK are the resources of their names", async (t) => {
-	const app = stackApp(t, `
+	const app = stackApp(
+		t,
+		`
 		const queue = new cdk.aws_sqs.CfnQueue(stack, "Raw", { queueName: "raw" });
 		new sst.Function(stack, "Fn", {
 			handler: "a.handler", permissions: [new cdk.aws_iam.PolicyStatement({
@@ -210,11 +281,14 @@ test("L1 constructs of the CDK are the resources of their names", async (t) => {
 			})],
 		});
 		new cdk.CfnOutput(stack, "RawUrl", { value: queue.ref });
-	`);
+	`,
+	);
 	const answer = await synth(app);
 	const [queue] = ofType(answer, "AWS::SQS::Queue");
 	assert.deepEqual(queue.Properties, { QueueName: "raw" });
-	const statement = ofType(answer, "AWS::IAM::Policy")[0].Properties.PolicyDocument.Statement.at(-1);
+	const statement = ofType(answer, "AWS::IAM::Policy")[0].Properties.PolicyDocument.Statement.at(
+		-1,
+	);
 	assert.deepEqual(statement.Resource, { "Fn::GetAtt": ["Raw", "Arn"] });
 	assert.deepEqual(answer.stacks[0].template.Outputs.RawUrl, { Value: { Ref: "Raw" } });
 });
@@ -222,8 +296,11 @@ test("L1 constructs of the CDK are the resources of their names", async (t) => {
 test(".env files reach the stacks, in order, and never override the shell", async (t) => {
 	const app = stackApp(
 		t,
-		'stack.addOutputs({ A: process.env.A, B: process.env.B, S: process.env.FROM_SHELL, L: process.env.IS_LOCAL });',
-		{ ".env": "A=base\nB=${A}-more # comment\nFROM_SHELL=file\n", ".env.dev.local": "export A='stage'\n" },
+		"stack.addOutputs({ A: process.env.A, B: process.env.B, S: process.env.FROM_SHELL, L: process.env.IS_LOCAL });",
+		{
+			".env": "A=base\nB=${A}-more # comment\nFROM_SHELL=file\n",
+			".env.dev.local": "export A='stage'\n",
+		},
 	);
 	const first = await synth(app);
 	const values = (answer) =>
@@ -252,8 +329,14 @@ test("async stacks, use and chaining", async (t) => {
 			}`,
 	});
 	const answer = await synth(app);
-	assert.deepEqual(answer.stacks.map(({ id }) => id), ["A", "second"]);
-	assert.deepEqual(answer.stacks[1].template.Outputs, { Value: { Value: "of A" }, Bound: { Value: "true" } });
+	assert.deepEqual(
+		answer.stacks.map(({ id }) => id),
+		["A", "second"],
+	);
+	assert.deepEqual(answer.stacks[1].template.Outputs, {
+		Value: { Value: "of A" },
+		Bound: { Value: "true" },
+	});
 });
 
 test("packages come from the app's node_modules, those that build on the CDK get the stand-ins", async (t) => {
@@ -267,8 +350,12 @@ test("packages come from the app's node_modules, those that build on the CDK get
 				stack.addOutputs({ Plain: plain.value });
 			}); };`,
 		"node_modules/plain/package.json": { name: "plain", main: "index.js" },
-		"node_modules/plain/index.js": 'module.exports = { value: require("node:path").basename(__dirname) };',
-		"node_modules/cdk-thing/package.json": { name: "cdk-thing", peerDependencies: { "aws-cdk-lib": "2" } },
+		"node_modules/plain/index.js":
+			'module.exports = { value: require("node:path").basename(__dirname) };',
+		"node_modules/cdk-thing/package.json": {
+			name: "cdk-thing",
+			peerDependencies: { "aws-cdk-lib": "2" },
+		},
 		"node_modules/cdk-thing/index.js":
 			'const { aws_sns } = require("aws-cdk-lib");\n' +
 			"exports.Thing = class { constructor(scope, id) { new aws_sns.CfnTopic(scope, id, {}); } };",
@@ -279,21 +366,54 @@ test("packages come from the app's node_modules, those that build on the CDK get
 });
 
 const REFUSALS = [
-	['new sst.Api(stack, "A", { routes: { "GET /": { handler: "a.b" } } });', /nested under the "function" key/],
-	['new sst.Api(stack, "A", { routes: { "GET /": "a.b", "get  /": "a.b" } });', /A route already exists for "GET \/"/],
-	['new sst.Api(stack, "A", { routes: { "FETCH /": "a.b" } });', /Invalid method in route "FETCH \/"/],
-	['new sst.Api(stack, "A", { routes: { "GET /": { function: "a.b", authorizer: "x" } } });', /Cannot find authorizer "x"/],
+	[
+		'new sst.Api(stack, "A", { routes: { "GET /": { handler: "a.b" } } });',
+		/nested under the "function" key/,
+	],
+	[
+		'new sst.Api(stack, "A", { routes: { "GET /": "a.b", "get  /": "a.b" } });',
+		/A route already exists for "GET \/"/,
+	],
+	[
+		'new sst.Api(stack, "A", { routes: { "FETCH /": "a.b" } });',
+		/Invalid method in route "FETCH \/"/,
+	],
+	[
+		'new sst.Api(stack, "A", { routes: { "GET /": { function: "a.b", authorizer: "x" } } });',
+		/Cannot find authorizer "x"/,
+	],
 	['new sst.Api(stack, "A", { authorizers: { iam: {} } });', /Cannot name an authorizer "iam"/],
-	['new sst.Api(stack, "A", { defaults: { payloadFormatVersion: "3.0" }, routes: { "GET /": "a.b" } });', /3\.0/],
-	['new sst.Api(stack, "A", {}); new sst.Api(stack, "A", {});', /already a Construct with name 'A'/],
-	['new sst.Auth(stack, "A", { identityPoolFederation: { auth0: { clientId: "x" } } });', /^Auth0Domain:/],
+	[
+		'new sst.Api(stack, "A", { defaults: { payloadFormatVersion: "3.0" }, routes: { "GET /": "a.b" } });',
+		/3\.0/,
+	],
+	[
+		'new sst.Api(stack, "A", {}); new sst.Api(stack, "A", {});',
+		/already a Construct with name 'A'/,
+	],
+	[
+		'new sst.Auth(stack, "A", { identityPoolFederation: { auth0: { clientId: "x" } } });',
+		/^Auth0Domain:/,
+	],
 	['new sst.Auth(stack, "A", { identityPoolFederation: { google: {} } });', /^GoogleClientId:/],
 	['new sst.Function(stack, "F", {});', /No handler defined for the "F" Lambda function/],
-	['new sst.Function(stack, "F", { handler: "a.b", runtime: "cobol" });', /Only NodeJS, Python, Go, and \.NET/],
-	['new sst.Function(stack, "F", { handler: "a.b", timeout: "soon" });', /Invalid duration "soon"/],
-	['new sst.Function(stack, "F", { handler: "a.b", permissions: [{}] });', /permissions are not supported/],
+	[
+		'new sst.Function(stack, "F", { handler: "a.b", runtime: "cobol" });',
+		/Only NodeJS, Python, Go, and \.NET/,
+	],
+	[
+		'new sst.Function(stack, "F", { handler: "a.b", timeout: "soon" });',
+		/Invalid duration "soon"/,
+	],
+	[
+		'new sst.Function(stack, "F", { handler: "a.b", permissions: [{}] });',
+		/permissions are not supported/,
+	],
 	["stack.addOutputs({ K: undefined });", /The stack output "K" is undefined/],
-	["sst.use(function Other() {});", /StackWrongOrder: Initialize "Other" stack before "Main" stack/],
+	[
+		"sst.use(function Other() {});",
+		/StackWrongOrder: Initialize "Other" stack before "Main" stack/,
+	],
 ];
 
 for (const [body, wording] of REFUSALS) {

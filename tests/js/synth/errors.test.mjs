@@ -22,7 +22,10 @@ async function refusal(app) {
 test("no app at all: what to add, and which files would make it one", async (t) => {
 	const app = makeApp(t, {});
 	const error = await refusal(app);
-	assert.match(error.message, /^Add the sst\.json config file in your project root to get started\./);
+	assert.match(
+		error.message,
+		/^Add the sst\.json config file in your project root to get started\./,
+	);
 	assert.ok(error.missing.includes(path.join(app, "template.yaml")));
 	assert.match((await refusal(path.join(app, "nowhere"))).message, /does not exist/);
 });
@@ -39,12 +42,18 @@ test("a blank name, a missing main", async (t) => {
 	assert.match(blank.message, /^Give your SST app a name in the sst\.json\./);
 	const app = makeApp(t, { "sst.json": { name: "x", main: "stacks/index.ts" } });
 	const missing = await refusal(app);
-	assert.equal(missing.message, 'Cannot find app handler. Make sure to add a "stacks/index.ts" file.');
+	assert.equal(
+		missing.message,
+		'Cannot find app handler. Make sure to add a "stacks/index.ts" file.',
+	);
 	assert.deepEqual(missing.missing, [path.join(app, "stacks/index.ts")]);
 });
 
 test("no default export", async (t) => {
-	const app = makeApp(t, { "sst.json": { name: "x", main: "main.ts" }, "main.ts": "export const a = 1;" });
+	const app = makeApp(t, {
+		"sst.json": { name: "x", main: "main.ts" },
+		"main.ts": "export const a = 1;",
+	});
 	assert.equal(
 		(await refusal(app)).message,
 		'Cannot find app handler. Make sure "main.ts" has a default export.',
@@ -57,7 +66,10 @@ test("a syntax error: file, line, column and the line's text", async (t) => {
 		"main.ts": 'import "./other";\nexport default () => {};\n',
 		"other.ts": "const ok = 1;\nconst bad = ;\n",
 	});
-	const { errors: [error], inputs } = await refusal(app);
+	const {
+		errors: [error],
+		inputs,
+	} = await refusal(app);
 	assert.deepEqual(
 		[error.file, error.line, error.column, error.lineText],
 		["other.ts", 2, 12, "const bad = ;"],
@@ -70,7 +82,8 @@ test("a syntax error: file, line, column and the line's text", async (t) => {
 test("an exception in a stack file: the line of the TypeScript source", async (t) => {
 	const app = makeApp(t, {
 		"sst.json": { name: "x", main: "main.ts" },
-		"main.ts": 'import { Deep } from "./deep";\nexport default (app) => { app.stack(Deep); };\n',
+		"main.ts":
+			'import { Deep } from "./deep";\nexport default (app) => { app.stack(Deep); };\n',
 		"deep.ts": [
 			"interface Gone { a: string; }",
 			"type AlsoGone = Gone;",
@@ -81,9 +94,16 @@ test("an exception in a stack file: the line of the TypeScript source", async (t
 			"}",
 		].join("\n"),
 	});
-	const { message, errors: [error], output } = await refusal(app);
+	const {
+		message,
+		errors: [error],
+		output,
+	} = await refusal(app);
 	assert.match(message, /Cannot read properties of undefined/);
-	assert.deepEqual([error.file, error.line, error.lineText], ["deep.ts", 6, "  return nothing!.a;"]);
+	assert.deepEqual(
+		[error.file, error.line, error.lineText],
+		["deep.ts", 6, "  return nothing!.a;"],
+	);
 	assert.deepEqual(output, ["before"]);
 });
 
@@ -92,7 +112,9 @@ test("a package that is not installed", async (t) => {
 		"sst.json": { name: "x", main: "main.ts" },
 		"main.ts": 'import x from "not-installed";\nexport default () => x;\n',
 	});
-	const { errors: [error] } = await refusal(app);
+	const {
+		errors: [error],
+	} = await refusal(app);
 	assert.match(error.text, /Could not resolve "not-installed"/);
 	assert.equal(error.file, "main.ts");
 });
@@ -106,9 +128,14 @@ test("process.exit in the stacks ends only the evaluation", async (t) => {
 
 test("a promise that never settles, a rejection that nobody handles", async (t) => {
 	const app = (body) =>
-		makeApp(t, { "sst.json": { name: "x", main: "main.ts" }, "main.ts": `export default ${body};` });
+		makeApp(t, {
+			"sst.json": { name: "x", main: "main.ts" },
+			"main.ts": `export default ${body};`,
+		});
 	assert.match((await refusal(app("() => new Promise(() => {})"))).message, /never settled/);
-	const rejected = app("() => { Promise.reject(new Error('lost')); return new Promise(() => {}); }");
+	const rejected = app(
+		"() => { Promise.reject(new Error('lost')); return new Promise(() => {}); }",
+	);
 	assert.equal((await refusal(rejected)).message, "lost");
 	assert.match((await refusal(app("() => { throw 'a string'; }"))).message, /a string/);
 });
@@ -123,7 +150,9 @@ test("stacks that never return are stopped", async (t) => {
 test("SST v3 is named, v2 without a name too", async (t) => {
 	const v3 = makeApp(t, { "sst.config.ts": "export default $config({ async run() {} });" });
 	assert.match((await refusal(v3)).message, /SST v3/);
-	const v2 = makeApp(t, { "sst.config.ts": "export default { config() { return {}; }, stacks() {} };" });
+	const v2 = makeApp(t, {
+		"sst.config.ts": "export default { config() { return {}; }, stacks() {} };",
+	});
 	assert.match((await refusal(v2)).message, /has to return a name/);
 });
 

@@ -70,7 +70,10 @@ Resources:
 	assert.deepEqual(Conditions, {
 		IsProd: { "Fn::Equals": [stage, "prod"] },
 		Both: {
-			"Fn::And": [{ Condition: "IsProd" }, { "Fn::Not": [{ "Fn::Or": [{ Condition: "IsProd" }] }] }],
+			"Fn::And": [
+				{ Condition: "IsProd" },
+				{ "Fn::Not": [{ "Fn::Or": [{ Condition: "IsProd" }] }] },
+			],
 		},
 	});
 	assert.deepEqual(Resources.R.Properties, {
@@ -138,7 +141,13 @@ test("a cloud assembly: stacks of nested stages too", async (t) => {
 	const answer = await synth(app);
 	assert.equal(answer.kind, "cdk");
 	assert.equal(answer.app.region, "eu-west-1");
-	assert.deepEqual(answer.stacks.map(({ id, name }) => [id, name]), [["One", "one"], ["Two", "Two"]]);
+	assert.deepEqual(
+		answer.stacks.map(({ id, name }) => [id, name]),
+		[
+			["One", "one"],
+			["Two", "Two"],
+		],
+	);
 	assert.equal(answer.inputs.length, 4);
 	const none = await synth(makeApp(t, { "cdk.json": {} }));
 	assert.match(none.error.message, /run "npx cdk synth"/);

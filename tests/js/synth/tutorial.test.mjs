@@ -20,9 +20,10 @@ after(() => builder.close());
 test("the app, its stack and its outputs are named as in the cloud", () => {
 	assert.equal(answer.kind, "sst-v1");
 	assert.deepEqual(answer.app, { name: "api-auth-auth0", region: "us-east-1", stage: "dev" });
-	assert.deepEqual(answer.stacks.map(({ id, name }) => [id, name]), [
-		["MyStack", "dev-api-auth-auth0-MyStack"],
-	]);
+	assert.deepEqual(
+		answer.stacks.map(({ id, name }) => [id, name]),
+		[["MyStack", "dev-api-auth-auth0-MyStack"]],
+	);
 	const [api] = ofType(answer, "AWS::ApiGatewayV2::Api");
 	const [pool] = ofType(answer, "AWS::Cognito::IdentityPool");
 	assert.deepEqual(answer.stacks[0].template.Outputs, {
@@ -69,7 +70,10 @@ test("the API has the default CORS, and routes with their authorization", () => 
 	const routes = ofType(answer, "AWS::ApiGatewayV2::Route");
 	assert.deepEqual(
 		routes.map(({ Properties }) => [Properties.RouteKey, Properties.AuthorizationType]),
-		[["GET /private", "AWS_IAM"], ["GET /public", "NONE"]],
+		[
+			["GET /private", "AWS_IAM"],
+			["GET /public", "NONE"],
+		],
 	);
 	const [permission] = ofType(answer, "AWS::Lambda::Permission");
 	assert.deepEqual(permission.Properties.SourceArn["Fn::Join"][1].at(-1), "/*/*/private");
@@ -88,7 +92,12 @@ test("a function carries what the agent needs to build and run it", () => {
 	const { Handler, MemorySize, Timeout, Runtime, FunctionName, Environment } = fn.Properties;
 	assert.deepEqual(
 		{ Handler, MemorySize, Timeout, Runtime },
-		{ Handler: "backend/functions/private.handler", MemorySize: 1024, Timeout: 10, Runtime: "nodejs16.x" },
+		{
+			Handler: "backend/functions/private.handler",
+			MemorySize: 1024,
+			Timeout: 10,
+			Runtime: "nodejs16.x",
+		},
 	);
 	assert.match(FunctionName, /^dev-api-auth-auth0-MyStack-ApiLambdaGETprivate[0-9A-F]{8}$/);
 	assert.deepEqual(Environment.Variables, {
@@ -126,7 +135,13 @@ test("the identity pool trusts Auth0, and its users may call the API", () => {
 			Resource: {
 				"Fn::Join": [
 					"",
-					["arn:aws:execute-api:us-east-1:", { Ref: "AWS::AccountId" }, ":", { Ref: api.id }, "/*"],
+					[
+						"arn:aws:execute-api:us-east-1:",
+						{ Ref: "AWS::AccountId" },
+						":",
+						{ Ref: api.id },
+						"/*",
+					],
 				],
 			},
 		},
