@@ -94,24 +94,19 @@ class RuntimeClient {
 			throw new Error('an event without Lambda-Runtime-Aws-Request-Id');
 		}
 		const deadline = Number(headers['lambda-runtime-deadline-ms']);
-		const now = Date.now();
-		const budget = Number(headers['lambda-runtime-deadline-ms']) - now;
-		const found = this.waiting !== null && this.events.length === 0; // the process idle
-		if (found) {
-			this.fullBudget = budget;
-		}
-		const text = body.utf8Slice(0, body.length);
-		this.events.push({ id, headers, text, deadline: now + budget, budget, found });
+		const deadline = Number(headers['lambda-runtime-deadline-ms']);
+		this.fullBudget = Math.max(this.fullBudget, deadline - Date.now());
+		this.events.push({ id, headers, text: body.utf8Slice(0, body.length), deadline });
 	}
 
-	// An event that found a handler running may have lain in the socket for as long as that kept the process busy. Its time
-	// counts from now, and is what the function has: an event that found the process idle tells that better.
+	// A prefetched event may have lain in the socket for as long as the last handler kept the process busy, and nothing
+	// tells for how long. Its time counts from now, and is what the function has: the most that any event was given.
 	deliver() {
 		const handle = this.waiting;
 		const event = this.events.shift();
 		this.waiting = null;
-		if (!event.found) {
-			event.deadline = Date.now() + Math.max(event.budget, this.fullBudget);
+		if (this.prefetch) {
+			event.deadline = Date.now() + this.fullBudget;
 		}
 		this.socket.unref(); // an empty event loop now tells that the handler has nothing left to wait for
 		handle(event);

@@ -1,6 +1,7 @@
 // A scripted Runtime API on a plain socket, and the processes that are driven by it.
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
@@ -170,7 +171,8 @@ export class ScriptedApi {
 			return null;
 		}
 		this.running++;
-		return this.events.shift();
+		const { body, headers, timeout } = this.events.shift();
+		return { body, headers: { ...headers, 'Lambda-Runtime-Deadline-Ms': Date.now() + timeout } };
 	}
 
 	write(connection, { status = '200 OK', headers = {}, body = '' }) {
@@ -202,16 +204,16 @@ export class ScriptedApi {
 		});
 	}
 
-	/** Queues an event; returns its request id. */
-	push(body, { id = `id-${this.events.length}-${this.requests.length}-${Math.random().toString(16).slice(2)}`, headers = {}, timeout = 60000 } = {}) {
+	/** Queues an event (text is sent as it is), whose deadline is set when it is handed out; returns its request id. */
+	push(body, { id = randomUUID(), headers = {}, timeout = 60000 } = {}) {
 		this.events.push({
 			body: typeof body === 'string' ? body : JSON.stringify(body),
 			headers: {
 				'Lambda-Runtime-Aws-Request-Id': id,
-				'Lambda-Runtime-Deadline-Ms': Date.now() + timeout,
 				'Lambda-Runtime-Invoked-Function-Arn': 'arn:aws:lambda:us-east-1:123456789012:function:f',
 				...headers,
 			},
+			timeout,
 		});
 		this.pump();
 		return id;
@@ -312,22 +314,16 @@ export function functionEnv(api, handler, taskRoot, extra = {}) {
 	};
 }
 
-/** Starts a handler of fixtures/handlers in our Node bootstrap. */
-export function startNode(api, handler, { env, taskRoot = handlersNode, ...options } = {}) {
-	return new Worker(api, [process.execPath, bootstrapNode], {
+const starter = (command, folder) => (api, handler, { env, taskRoot = folder, ...options } = {}) =>
+	new Worker(api, command, {
 		env: functionEnv(api, handler, taskRoot, env),
 		cwd: taskRoot,
 		...options,
 	});
-}
 
-export function startPython(api, handler, { env, taskRoot = handlersPython, ...options } = {}) {
-	return new Worker(api, ['python3', bootstrapPython], {
-		env: functionEnv(api, handler, taskRoot, env),
-		cwd: taskRoot,
-		...options,
-	});
-}
+/** Start a handler of fixtures/handlers (or `taskRoot`) in our bootstrap. */
+export const startNode = starter([process.execPath, bootstrapNode], handlersNode);
+export const startPython = starter(['python3', '-B', bootstrapPython], handlersPython);
 
 /** Runs `body(api)` with an API that is closed afterwards, and with the workers that it starts. */
 export async function withApi(options, body) {

@@ -7,7 +7,6 @@ socket when the handler finishes. Events are still run strictly one after the ot
 
 import collections
 import re
-import select
 import socket
 import sys
 import time
@@ -75,32 +74,27 @@ class RuntimeClient:
     def next_event(self):
         """Blocks until there is an event."""
         while True:
-            waited = not self.is_readable()
             status, headers, body = self.read_answer()
             if not self.expected:
                 raise RuntimeApiError("an answer without a request")
             if self.expected.popleft() is EVENT:
-                return self.make_event(status, headers, body, waited)
+                return self.make_event(status, headers, body)
             if not 200 <= status <= 299:
                 print("Failed to post the result: HTTP %d %s" % (status, bytes(body).decode()), file=sys.stderr)
 
-    def make_event(self, status, headers, body, waited):
+    def make_event(self, status, headers, body):
         if not 200 <= status <= 299:
             raise RuntimeApiError("Failed to get next invocation, error %d" % status)
         if not headers.get("lambda-runtime-aws-request-id"):
             raise RuntimeApiError("an event without Lambda-Runtime-Aws-Request-Id")
-        now = int(time.time() * 1000)
-        budget = int(headers.get("lambda-runtime-deadline-ms") or 0) - now
-        if self.prefetch and not waited:
-            # It may have lain in the socket while the last handler ran; the time allowed is a property of the function,
-            # so an event that had to be waited for tells it better.
-            budget = max(budget, self.full_budget_ms)
-        else:
-            self.full_budget_ms = budget
-        return Event(headers["lambda-runtime-aws-request-id"], headers, body, now + budget)
-
-    def is_readable(self):
-        return bool(self.received) or bool(select.select([self.sock], [], [], 0)[0])
+        deadline_ms = int(headers.get("lambda-runtime-deadline-ms") or 0)
+        if self.prefetch:
+            # It may have lain in the socket while the last handler ran, and nothing tells for how long. Its time counts from
+            # now, and is what the function has: the most that any event was given.
+            now_ms = int(time.time() * 1000)
+            self.full_budget_ms = max(self.full_budget_ms, deadline_ms - now_ms)
+            deadline_ms = now_ms + self.full_budget_ms
+        return Event(headers["lambda-runtime-aws-request-id"], headers, body, deadline_ms)
 
     def respond(self, event_id, body, content_type):
         """Posts a result (bytes) and asks for the following event, in one write."""
