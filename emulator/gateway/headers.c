@@ -1,0 +1,138 @@
+#include "emulator/gateway/headers.h"
+
+#include "proxy/base/alloc.h"
+#include "proxy/base/encode.h"
+
+bool header_is_hop_by_hop(struct span name)
+{
+	static const char *const names[] = { "connection", "keep-alive", "proxy-connection", "te",
+		"trailer", "trailers", "transfer-encoding", "upgrade", "expect" };
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (span_iis(name, names[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_token_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool header_is_sendable(struct span name, struct span value)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		if (!is_token_char(name.ptr[i])) {
+			return false;
+		}
+	}
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+		if ((c < 0x20 && c != '\t') || c == 0x7f) {
+			return false;
+		}
+	}
+	return name.len > 0;
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
+
+struct span header_canonical(struct arena *arena, struct span name)
+{
+	char *to = arena_alloc(arena, name.len + 1);
+	bool first = true;
+	for (size_t i = 0; i < name.len; i++) {
+		to[i] = first ? upper(name.ptr[i]) : lower(name.ptr[i]);
+		first = name.ptr[i] == '-';
+	}
+	return span_n(to, name.len);
+}
+
+struct span header_lower(struct arena *arena, struct span name)
+{
+	char *to = arena_alloc(arena, name.len + 1);
+	for (size_t i = 0; i < name.len; i++) {
+		to[i] = lower(name.ptr[i]);
+	}
+	return span_n(to, name.len);
+}
+
+/* Insertion for the few pairs that a request has; merging above that, for a head of 10 KB holds
+ * thousands. Both stable, so repeats keep their order. */
+static void insertion_sort(struct http_header *pairs, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct http_header moved = pairs[i];
+		size_t at = i;
+		for (; at > 0 && span_cmp(pairs[at - 1].name, moved.name) > 0; at--) {
+			pairs[at] = pairs[at - 1];
+		}
+		pairs[at] = moved;
+	}
+}
+
+static void merge_sort(struct http_header *pairs, size_t n, struct http_header *spare)
+{
+	if (n <= 16) {
+		insertion_sort(pairs, n);
+		return;
+	}
+	size_t half = n / 2;
+	merge_sort(pairs, half, spare);
+	merge_sort(pairs + half, n - half, spare);
+	memcpy(spare, pairs, half * sizeof *pairs);
+	size_t left = 0;
+	size_t right = half;
+	for (size_t at = 0; left < half; at++) {
+		bool take_right = right < n && span_cmp(pairs[right].name, spare[left].name) < 0;
+		pairs[at] = take_right ? pairs[right++] : spare[left++];
+	}
+}
+
+void pairs_sort(struct arena *arena, struct http_header *pairs, size_t n)
+{
+	merge_sort(pairs, n, n > 16 ? arena_alloc(arena, n / 2 * sizeof *pairs) : NULL);
+}
+
+struct span decoded(struct arena *arena, struct span text, bool plus)
+{
+	if (span_find(text, '%') < 0 && (!plus || span_find(text, '+') < 0)) {
+		return text;
+	}
+	/* Decoding never grows, so the buffer never moves out of the arena. */
+	struct buf out = { arena_alloc(arena, text.len + 1), 0, text.len + 1, text.len, false };
+	percent_decode(&out, text, plus);
+	return buf_span(&out);
+}
+
+size_t query_pairs(struct arena *arena, struct span query, struct http_header **out)
+{
+	size_t most = 1;
+	for (size_t i = 0; i < query.len; i++) {
+		most += query.ptr[i] == '&';
+	}
+	struct http_header *pairs = query.len ? arena_alloc(arena, most * sizeof *pairs) : NULL;
+	size_t n = 0;
+	struct span rest = query.len ? query : (struct span){ NULL, 0 };
+	while (rest.ptr) {
+		struct span value = span_cut(&rest, '&');
+		if (value.len) {
+			struct span name = span_cut(&value, '=');
+			pairs[n].name = decoded(arena, name, true);
+			pairs[n++].value = decoded(arena, value.ptr ? value : SPAN(""), true);
+		}
+	}
+	pairs_sort(arena, pairs, n);
+	*out = pairs;
+	return n;
+}

@@ -1,0 +1,267 @@
+/* Happy path: start -> on_backend_head -> on_backend_data ... -> on_backend_done.
+ * Failures: no head at all -> on_failed, the owner answers 503; broken after the head -> the client's
+ * connection is aborted, since a status cannot be taken back. A slow client pauses the backend. */
+#include "emulator/gateway/http_proxy.h"
+
+#include "emulator/gateway/headers.h"
+#include "emulator/gateway/mapping.h"
+#include "proxy/base/alloc.h"
+
+#define MAX_ANSWER (10u * 1024 * 1024)
+
+struct http_proxy {
+	struct http_proxy_config config;
+	struct http_call *call;
+	struct reply head;
+	bool begun; /* the head has gone out */
+	int64_t left; /* bytes that the head promised and that have not come; -1: not said */
+	size_t bytes;
+};
+
+/* --- the request --------------------------------------------------------------------------------- */
+
+static bool is_forwarding(struct span name)
+{
+	return span_iis(name, "forwarded") || span_iis(name, "x-forwarded-for") ||
+		span_iis(name, "x-forwarded-host") || span_iis(name, "x-forwarded-proto") ||
+		span_iis(name, "x-forwarded-port");
+}
+
+/* RFC 7239 section 6: an IPv6 address stands in brackets and quotes. */
+static const char *node(struct arena *arena, struct span address)
+{
+	return span_find(address, ':') >= 0 ? arena_printf(arena, "\"[%.*s]\"", SPAN_ARG(address))
+					    : arena_strndup(arena, address.ptr, address.len);
+}
+
+/* What came in as Forwarded or X-Forwarded-For, then this hop. */
+static struct span forwarded(const struct http_request *http)
+{
+	struct arena *arena = http->arena;
+	const char *text = "";
+	struct span before = http_header_get(http, "forwarded");
+	if (before.len) {
+		text = arena_printf(arena, "%.*s, ", SPAN_ARG(before));
+	}
+	struct span rest = http_header_get(http, "x-forwarded-for");
+	while (rest.ptr) {
+		struct span address = span_trim(span_cut(&rest, ','));
+		if (address.len) {
+			text = arena_printf(arena, "%sfor=%s, ", text, node(arena, address));
+		}
+	}
+	return span_of(arena_printf(arena, "%sby=127.0.0.1;for=%s;host=%.*s;proto=https", text,
+		node(arena, span_of(http->peer)), SPAN_ARG(http_header_get(http, "host"))));
+}
+
+static void add_headers(const struct http_proxy_config *c, struct reply *head)
+{
+	const struct http_request *http = c->context->event->http;
+	for (size_t i = 0; i < http->n_headers; i++) {
+		struct span name = http->headers[i].name;
+		if (!header_is_hop_by_hop(name) && !is_forwarding(name) && !span_iis(name, "host") &&
+			!span_iis(name, "content-length") && !span_iis(name, "x-amzn-trace-id")) {
+			reply_header(head, name, http->headers[i].value);
+		}
+	}
+	reply_header(head, SPAN("Forwarded"), forwarded(http));
+	reply_header(head, SPAN("X-Amzn-Trace-Id"), span_of(c->context->event->trace_id));
+}
+
+/* The integration's URI with {name} replaced by the request's path parameters, as received. */
+static const char *filled_uri(const struct http_proxy_config *c)
+{
+	const struct event_input *e = c->context->event;
+	struct arena *arena = e->http->arena;
+	struct span rest = span_of(c->integration->uri);
+	const char *url = "";
+	while (rest.len) {
+		struct span plain = span_cut(&rest, '{');
+		url = arena_printf(arena, "%s%.*s", url, SPAN_ARG(plain));
+		struct span name = rest.ptr ? span_cut(&rest, '}') : SPAN("");
+		for (size_t i = 0; i < e->n_params && name.len; i++) {
+			if (span_is(name, e->params[i].name)) {
+				url = arena_printf(arena, "%s%.*s", url,
+					SPAN_ARG(e->params[i].value));
+			}
+		}
+	}
+	return url;
+}
+
+/* The URL's scheme and authority: up to the slash that begins its path. */
+static struct span origin_of(const char *url)
+{
+	const char *authority = strstr(url, "://");
+	const char *from = authority ? authority + 3 : url;
+	return span_n(url, (size_t)(from - url) + strcspn(from, "/?"));
+}
+
+static size_t split_query(struct span query, struct http_header *out)
+{
+	size_t n = 0;
+	struct span rest = query.len ? query : (struct span){ NULL, 0 };
+	while (rest.ptr) {
+		struct span value = span_cut(&rest, '&');
+		if (value.len) {
+			struct span name = span_cut(&value, '=');
+			out[n++] = (struct http_header){ name, value };
+		}
+	}
+	return n;
+}
+
+static const char *url_with_query(struct arena *arena, const char *url,
+	const struct mapped_request *m)
+{
+	struct buf text = BUF_INIT(64 * 1024);
+	buf_add_str(&text, url);
+	char lead = strchr(url, '?') ? '&' : '?';
+	for (size_t i = 0; i < m->n_query; i++) {
+		buf_add_char(&text, lead);
+		buf_add_span(&text, m->query[i].name);
+		if (m->query[i].value.ptr) {
+			buf_add_char(&text, '=');
+			buf_add_span(&text, m->query[i].value);
+		}
+		lead = '&';
+	}
+	const char *whole = arena_strndup(arena, text.ptr ? text.ptr : "", text.len);
+	buf_fini(&text);
+	return whole;
+}
+
+static size_t query_pieces(struct span query)
+{
+	size_t n = 1;
+	for (size_t i = 0; i < query.len; i++) {
+		n += query.ptr[i] == '&';
+	}
+	return n;
+}
+
+void http_proxy_request(const struct http_proxy_config *config, struct reply *head, const char **url,
+	const char **method)
+{
+	const struct http_request *http = config->context->event->http;
+	const struct model_integration *in = config->integration;
+	struct arena *arena = http->arena;
+	struct mapped_request m = { .arena = arena };
+	reply_init(&m.head, arena);
+	add_headers(config, &m.head);
+	m.query_room = query_pieces(http->query) + in->n_request_mappings;
+	m.query = arena_alloc(arena, m.query_room * sizeof *m.query);
+	m.n_query = split_query(http->query, m.query);
+	for (size_t i = 0; i < in->n_request_mappings; i++) {
+		mapping_apply(&in->request_mappings[i], config->context, config->path, &m);
+	}
+	const char *base = filled_uri(config);
+	if (m.path.ptr) {
+		bool slash = m.path.len && m.path.ptr[0] == '/';
+		base = arena_printf(arena, "%.*s%s%.*s", SPAN_ARG(origin_of(base)), slash ? "" : "/",
+			SPAN_ARG(m.path));
+	}
+	*url = url_with_query(arena, base, &m);
+	bool same = !*in->method || strcmp(in->method, "ANY") == 0;
+	*method = same ? arena_strndup(arena, http->method.ptr, http->method.len) : in->method;
+	*head = m.head;
+}
+
+/* --- the answer ---------------------------------------------------------------------------------- */
+
+static void on_drained(void *ctx)
+{
+	struct http_proxy *p = ctx;
+	if (p->call) {
+		http_call_pause(p->call, false);
+	}
+}
+
+static void on_backend_head(void *ctx, int status, const struct http_header *headers, size_t n)
+{
+	struct http_proxy *p = ctx;
+	struct arena *arena = http_request(p->config.exchange)->arena;
+	int64_t length = -1;
+	reply_init(&p->head, arena);
+	p->head.status = status;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t stated;
+		if (span_iis(headers[i].name, "content-length") &&
+			span_u64(headers[i].value, MAX_ANSWER, &stated)) {
+			length = (int64_t)stated;
+		}
+		if (!reply_is_reserved(headers[i].name) &&
+			header_is_sendable(headers[i].name, headers[i].value)) {
+			reply_header(&p->head, header_canonical(arena, headers[i].name),
+				arena_span(arena, headers[i].value));
+		}
+	}
+	p->config.on_head(p->config.ctx, &p->head);
+	p->begun = true;
+	p->left = length;
+	struct http_reply reply = { status, p->head.headers, p->head.n_headers, { NULL, 0 } };
+	http_on_drain(p->config.exchange, on_drained, p);
+	http_reply_begin(p->config.exchange, &reply, length);
+}
+
+static void on_backend_data(void *ctx, struct span piece)
+{
+	struct http_proxy *p = ctx;
+	if (p->left >= 0 && piece.len > (uint64_t)p->left) {
+		piece.len = (size_t)p->left; /* never more than was promised */
+	}
+	p->left -= p->left >= 0 ? (int64_t)piece.len : 0;
+	p->bytes += piece.len;
+	if (!http_reply_write(p->config.exchange, piece)) {
+		http_call_pause(p->call, true);
+	}
+}
+
+static void on_backend_done(void *ctx, const struct err *err, int status, struct span body)
+{
+	struct http_proxy *p = ctx;
+	struct http_exchange *exchange = p->config.exchange;
+	(void)status;
+	(void)body;
+	p->call = NULL;
+	if (!p->begun) {
+		p->config.on_failed(p->config.ctx, err);
+		return;
+	}
+	bool broken = err->code != ERR_NONE;
+	p->config.on_done(p->config.ctx, p->bytes, broken ? err : NULL);
+	if (broken) {
+		http_abort(exchange);
+	} else {
+		http_reply_end(exchange);
+	}
+}
+
+struct http_proxy *http_proxy_start(const struct http_proxy_config *config)
+{
+	const struct http_request *http = config->context->event->http;
+	struct http_proxy *p = arena_alloc(http->arena, sizeof *p);
+	p->config = *config;
+	struct reply head;
+	struct http_client_request request = { .body = http->body,
+		.has_body = http->has_body,
+		.timeout_ms = config->integration->timeout_ms,
+		.max_body = MAX_ANSWER,
+		.on_head = on_backend_head,
+		.on_data = on_backend_data,
+		.done = on_backend_done,
+		.ctx = p };
+	http_proxy_request(config, &head, &request.url, &request.method);
+	request.headers = head.headers;
+	request.n_headers = head.n_headers;
+	p->call = http_client_send(config->client, &request);
+	return p;
+}
+
+void http_proxy_cancel(struct http_proxy *p)
+{
+	if (p->call) {
+		http_call_cancel(p->call);
+		p->call = NULL;
+	}
+}

@@ -1,0 +1,116 @@
+#include "emulator/gateway/snapshot.h"
+
+#include <stdlib.h>
+
+#include "emulator/gateway/cors.h"
+#include "emulator/gateway/mapping.h"
+#include "proxy/base/alloc.h"
+
+struct snapshot {
+	unsigned holds;
+	const struct model *model;
+	void (*released)(void *ctx, const struct model *model);
+	void *ctx;
+	struct snapshot_api *apis;
+	size_t n_apis;
+};
+
+static void destroy(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_apis; i++) {
+		route_table_destroy(s->apis[i].routes);
+		free(s->apis[i].throttles);
+	}
+	free(s->apis);
+	free(s);
+}
+
+static int check_integrations(const struct model_api *api, struct err *err)
+{
+	for (size_t i = 0; i < api->n_routes; i++) {
+		const struct model_integration *in = api->routes[i].integration;
+		for (size_t m = 0; in && m < in->n_request_mappings; m++) {
+			if (mapping_check(&in->request_mappings[m], err)) {
+				return err_wrap(err, "API '%s': route '%s'", api->logical_id,
+					api->routes[i].key);
+			}
+		}
+	}
+	return 0;
+}
+
+static int add_api(struct snapshot *s, const struct model_api *api, struct err *err)
+{
+	struct snapshot_api *view = &s->apis[s->n_apis++];
+	*view = (struct snapshot_api){ .model = s->model, .api = api, .owner = s };
+	if (api->cors && cors_check(api->cors, err)) {
+		return err_wrap(err, "API '%s'", api->logical_id);
+	}
+	if (check_integrations(api, err)) {
+		return -(int)ERR_INVALID;
+	}
+	view->routes = route_table_create(api, err);
+	if (!view->routes) {
+		return -(int)ERR_INVALID;
+	}
+	view->throttles = xcalloc(api->n_stages * api->n_routes + 1, sizeof *view->throttles);
+	for (size_t i = 0; i < api->n_stages; i++) {
+		for (size_t k = 0; k < api->n_routes; k++) {
+			throttle_init(&view->throttles[i * api->n_routes + k], &api->stages[i],
+				api->routes[k].key);
+		}
+	}
+	return 0;
+}
+
+struct snapshot *snapshot_create(const struct model *model,
+	void (*released)(void *ctx, const struct model *model), void *ctx, struct err *err)
+{
+	struct snapshot *s = xalloc(sizeof *s);
+	*s = (struct snapshot){ .holds = 1, .model = model, .released = released, .ctx = ctx };
+	s->apis = xcalloc(model->n_apis + 1, sizeof *s->apis);
+	for (size_t i = 0; i < model->n_apis; i++) {
+		if (add_api(s, &model->apis[i], err)) {
+			destroy(s);
+			return NULL;
+		}
+	}
+	return s;
+}
+
+void snapshot_hold(struct snapshot *s)
+{
+	s->holds++;
+}
+
+void snapshot_drop(struct snapshot *s)
+{
+	ENSURE(s->holds > 0);
+	if (--s->holds) {
+		return;
+	}
+	void (*released)(void *ctx, const struct model *model) = s->released;
+	void *ctx = s->ctx;
+	const struct model *model = s->model;
+	destroy(s);
+	if (released) {
+		released(ctx, model);
+	}
+}
+
+struct snapshot_api *snapshot_find(struct snapshot *s, const char *api_key)
+{
+	for (size_t i = 0; i < s->n_apis; i++) {
+		if (strcmp(s->apis[i].api->key, api_key) == 0) {
+			return &s->apis[i];
+		}
+	}
+	return NULL;
+}
+
+struct throttle *snapshot_throttle(struct snapshot_api *api, const struct model_stage *stage,
+	const struct model_route *route)
+{
+	size_t at = (size_t)(stage - api->api->stages) * api->api->n_routes;
+	return &api->throttles[at + (size_t)(route - api->api->routes)];
+}
