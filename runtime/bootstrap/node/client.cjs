@@ -94,7 +94,6 @@ class RuntimeClient {
 			throw new Error('an event without Lambda-Runtime-Aws-Request-Id');
 		}
 		const deadline = Number(headers['lambda-runtime-deadline-ms']);
-		const deadline = Number(headers['lambda-runtime-deadline-ms']);
 		this.fullBudget = Math.max(this.fullBudget, deadline - Date.now());
 		this.events.push({ id, headers, text: body.utf8Slice(0, body.length), deadline });
 	}

@@ -13,6 +13,7 @@ export const bootstrapPython = path.join(root, 'runtime/bootstrap/python/bootstr
 export const handlersNode = path.join(root, 'fixtures/handlers/node');
 export const handlersPython = path.join(root, 'fixtures/handlers/python');
 
+const PATIENCE_MS = 20000;
 const ACCEPTED = { status: '202 Accepted', body: '{"status":"OK"}\n' };
 
 class RequestParser {
@@ -232,14 +233,22 @@ export class ScriptedApi {
 		}
 	}
 
-	/** Resolves with the first value of `probe` that is not undefined. */
+	/** Resolves with the first value of `probe` that is not undefined; rejects when nothing comes for very long. */
 	until(probe) {
-		return new Promise((resolve) => {
+		return new Promise((resolve, reject) => {
+			const patience = setTimeout(
+				() => settle(reject, new Error(`the worker sent nothing more than ${JSON.stringify(this.reads)}`)),
+				PATIENCE_MS,
+			);
+			const settle = (how, value) => {
+				clearTimeout(patience);
+				this.waiters = this.waiters.filter((other) => other !== check);
+				how(value);
+			};
 			const check = () => {
 				const found = probe();
 				if (found !== undefined) {
-					this.waiters = this.waiters.filter((other) => other !== check);
-					resolve(found);
+					settle(resolve, found);
 				}
 			};
 			this.waiters.push(check);
