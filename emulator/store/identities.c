@@ -184,3 +184,10 @@ bool store_identity_delete(struct store *s, const char *id)
 	static const char SQL[] = "DELETE FROM identities WHERE id = ?1";
 	return store_change(s, SQL, "s", id);
 }
+
+bool store_identity_disable(struct store *s, const char *id)
+{
+	static const char SQL[] =
+		"UPDATE identities SET disabled = 1, modified_ms = ?2 WHERE id = ?1";
+	return store_change(s, SQL, "si", id, clock_now_ms(s->clock));
+}

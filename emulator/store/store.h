@@ -55,6 +55,8 @@ bool store_login_unlink(struct store *s, const char *id, const char *provider);
 size_t store_identities(struct store *s, const char *pool, const char *after, size_t max,
 	struct arena *arena, struct store_identity **out);
 bool store_identity_delete(struct store *s, const char *id);
+/* Marks it as merged into another; false if unknown. */
+bool store_identity_disable(struct store *s, const char *id);
 
 /* --- temporary credentials --------------------------------------------------------------- */
 struct store_credentials {
