@@ -151,6 +151,32 @@ test("function props merge: app, stack, construct, route", async (t) => {
 	assert.deepEqual(actions, ["s3:*", "*"]);
 });
 
+test("permissions of everything stay so, whatever is added later", async (t) => {
+	const app = stackApp(
+		t,
+		`stack.setDefaultFunctionProps({ permissions: "*" });
+		new sst.Function(stack, "Fn", { handler: "a.handler", permissions: ["s3"] });`,
+	);
+	const { Statement } = ofType(await synth(app), "AWS::IAM::Policy")[0].Properties.PolicyDocument;
+	assert.deepEqual(
+		Statement.slice(1).map(({ Action }) => Action),
+		["*"],
+	);
+});
+
+test("a stack is named after its function, also when another file has the name too", async (t) => {
+	const app = makeApp(t, {
+		"sst.json": { name: "app", main: "stacks/index.js" },
+		"stacks/settings.js": "const API = 1; export const settings = () => API;",
+		"stacks/api.js": "export function API() {}",
+		"stacks/index.js": `
+			import { settings } from "./settings.js";
+			import { API } from "./api.js";
+			export default (app) => { settings(); app.stack(API); }`,
+	});
+	assert.equal((await synth(app)).stacks[0].id, "API");
+});
+
 test("Auth of 1.10 and later, Cognito, social providers and both arities of attach", async (t) => {
 	const app = stackApp(
 		t,
