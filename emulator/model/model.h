@@ -94,7 +94,7 @@ struct model_integration {
 	unsigned timeout_ms; /* 50..30000, default 30000 */
 	struct model_mapping *request_mappings;
 	size_t n_request_mappings;
-	bool may_invoke; /* an AWS::Lambda::Permission (or a template without any for this function) allows it */
+	bool may_invoke; /* an AWS::Lambda::Permission for this route or credentials allow it; if not, 500 */
 };
 
 struct model_route {
