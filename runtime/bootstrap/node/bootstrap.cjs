@@ -7,7 +7,7 @@ const { RuntimeClient } = require('./client.cjs');
 const { UnhandledPromiseRejection, toBody } = require('./errors.cjs');
 const { BufferedInvocation, StreamingInvocation, describeFunction } = require('./invocation.cjs');
 const { highWaterMark, isStreaming, loadHandler, markStreaming } = require('./load.cjs');
-const { logError, patchConsole } = require('./log.cjs');
+const { logError, patchConsole, writeThrough } = require('./log.cjs');
 const { HttpResponseStream } = require('./stream.cjs');
 
 const EXIT_REJECTION = 128;
@@ -96,6 +96,7 @@ class Runtime {
 
 function main() {
 	process.setSourceMapsEnabled(true);
+	writeThrough();
 	if (takeFlag('OFFSTAGE_SPARE')) {
 		require('./spare.cjs').awaitAssignment();
 	}

@@ -77,6 +77,16 @@ function chooseWriter(json) {
 	return json ? write : (time, level, line) => write(time, level, `${line}\n`);
 }
 
+/**
+ * Makes the standard streams hold nothing back. Node queues what a full pipe does not take: the end of a long log would
+ * leave after the result, or never when the process exits.
+ */
+function writeThrough() {
+	for (const stream of [process.stdout, process.stderr]) {
+		stream._handle?.setBlocking?.(true);
+	}
+}
+
 /** Replaces the console's methods, from AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL and the log descriptor. */
 function patchConsole() {
 	const json = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
@@ -104,6 +114,7 @@ let logError;
 
 module.exports = {
 	patchConsole,
+	writeThrough,
 	/** Logs a failure of the handler under a title such as "Invoke Error". */
 	logError: (title, error) => logError(title, error),
 	/** Names the invocation that log lines belong to from now on. */
