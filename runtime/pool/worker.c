@@ -1,0 +1,638 @@
+/* Happy path: open (API, then process) -> on_api_ready -> run -> on_api_response -> on_api_over -> run ...
+ *
+ * Failures: the process cannot be started (worker_open fails); it reports an init error or exits in
+ * init (FATE_INIT_FAILED); init takes too long; it exits or is killed while it runs (Runtime.ExitError);
+ * the time is up (Sandbox.Timedout, the group is killed); it breaks off a stream. The one way out is
+ * on_child_ended: there the last answers are given, then the worker goes. The API is closed after
+ * the process is dead, because official clients spin when their server goes first. */
+#include "runtime/pool/worker.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/base/clock.h"
+#include "proxy/base/encode.h"
+#include "proxy/base/json.h"
+#include "proxy/base/log.h"
+#include "proxy/net/timer.h"
+#include "runtime/pool/lines.h"
+#include "runtime/pool/memory.h"
+
+#define INIT_LIMIT_MS 10000
+#define STOP_GRACE_MS 300
+#define INIT_ERROR_GRACE_MS 1500
+#define TAIL_BYTES 4096
+#define TAIL_MAX (512 * 1024)
+
+enum worker_state { STARTING, IDLE, BUSY, ENDING };
+
+/* The invocation being run. */
+struct run {
+	struct invocation *inv;
+	uint64_t started_ns;
+	double init_ms; /* a cold start's, else 0 */
+	bool start_logged;
+	bool answered;
+	bool streaming;
+	const char *failure; /* for REPORT: "" or an error type */
+	struct buf tail; /* of the log, if asked for */
+	bool held; /* the answer waits for the end of the log */
+	bool held_ok;
+	char held_type[64];
+	struct buf held_body;
+};
+
+struct worker {
+	struct worker_events const *events;
+	void *owner;
+	enum worker_state state;
+	bool stopping; /* no new work; ends when what it runs is over */
+	bool untimed;
+	enum worker_fate fate;
+	struct runtime_api *api;
+	struct child *child;
+	struct timer *timer;
+	uint64_t spawned_ns;
+	double init_ms; /* waits for the first invocation's REPORT */
+	struct run run;
+	struct invocation *ahead;
+	struct lines lines[2]; /* stdout, stderr */
+	struct memory_peak memory;
+	char *function, *handler;
+	unsigned memory_mb;
+	char *init_error_type;
+	struct buf init_error;
+};
+
+static double ms_since(uint64_t ns)
+{
+	return (double)(clock_mono_ns(&clock_system) - ns) / 1e6;
+}
+
+static void set_state(struct worker *w, enum worker_state to)
+{
+	static const char *const names[] = { "starting", "idle", "busy", "ending" };
+	static const bool allowed[4][4] = {
+		[STARTING] = { false, true, false, true },
+		[IDLE] = { false, false, true, true },
+		[BUSY] = { false, true, true, true },
+		[ENDING] = { false, false, false, true },
+	};
+	ENSURE(allowed[w->state][to]);
+	log_debug("pool", "worker %d of %s: %s -> %s", worker_pid(w), w->function, names[w->state],
+		names[to]);
+	w->state = to;
+}
+
+/* ---- log ---- */
+
+static void tail_add(struct run *r, struct span text)
+{
+	buf_add_span(&r->tail, text);
+	if (r->tail.len > TAIL_MAX / 2) {
+		buf_consume(&r->tail, r->tail.len - TAIL_BYTES);
+	}
+}
+
+static void emit(struct worker *w, enum log_kind kind, struct span text)
+{
+	struct run *r = &w->run;
+	if (r->inv && r->inv->log_tail) {
+		tail_add(r, text);
+	}
+	w->events->on_log(w->events->ctx, w, r->inv, kind, text);
+}
+
+/* START goes out with the first line of the invocation, or with its END: the quiet ones cost one record. */
+static void log_start(struct worker *w, struct buf *out)
+{
+	if (!w->run.start_logged) {
+		w->run.start_logged = true;
+		buf_addf(out, "START RequestId: %s Version: $LATEST\n", w->run.inv->event.request_id);
+	}
+}
+
+static void on_lines(void *ctx, int stream, struct span text)
+{
+	struct worker *w = ctx;
+	if (w->run.inv && !w->run.start_logged) {
+		struct buf start = BUF_INIT(1024);
+		log_start(w, &start);
+		emit(w, LOG_PLATFORM, buf_span(&start));
+		buf_fini(&start);
+	}
+	emit(w, stream == CHILD_STDOUT ? LOG_STDOUT : LOG_STDERR, text);
+}
+
+static void on_child_output(void *ctx, enum child_stream stream, struct span bytes)
+{
+	struct worker *w = ctx;
+	lines_feed(&w->lines[stream], bytes);
+}
+
+/* Everything that the process has written so far is passed on. */
+static void drain(struct worker *w)
+{
+	child_drain(w->child);
+	lines_flush(&w->lines[CHILD_STDOUT]);
+	lines_flush(&w->lines[CHILD_STDERR]);
+}
+
+static void log_end(struct worker *w, double ms)
+{
+	const struct run *r = &w->run;
+	struct buf text = BUF_INIT(4096);
+	const char *id = r->inv->event.request_id;
+	log_start(w, &text);
+	if (strcmp(r->failure, "Runtime.ExitError") == 0) {
+		buf_addf(&text, "RequestId: %s Error: Runtime exited\n", id);
+	}
+	buf_addf(&text, "END RequestId: %s\n", id);
+	buf_addf(&text,
+		"REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %.0f ms\tMemory Size: %u MB\t"
+		"Max Memory Used: %u MB\t",
+		id, ms, ceil(ms + r->init_ms), w->memory_mb, memory_peak_mb(&w->memory));
+	if (r->init_ms > 0) {
+		buf_addf(&text, "Init Duration: %.2f ms\t", r->init_ms);
+	}
+	if (strcmp(r->failure, "Sandbox.Timedout") == 0) {
+		buf_add_str(&text, "Status: timeout");
+	} else if (*r->failure) {
+		buf_addf(&text, "Status: error\tError Type: %s", r->failure);
+	}
+	buf_add_char(&text, '\n');
+	emit(w, LOG_PLATFORM, buf_span(&text));
+	buf_fini(&text);
+}
+
+/* ---- answers ---- */
+
+static void deliver(struct worker *w, bool ok, const char *type, struct span body,
+	struct span stream_error)
+{
+	struct run *r = &w->run;
+	struct outcome o = { .ok = ok, .error_type = type, .payload = body, .stream_error = stream_error,
+		.duration_ms = ms_since(r->started_ns), .init_ms = r->init_ms,
+		.memory_mb = memory_peak_mb(&w->memory), .detail = "" };
+	if (r->inv->log_tail) {
+		size_t n = r->tail.len < TAIL_BYTES ? r->tail.len : TAIL_BYTES;
+		o.log_tail = span_n(r->tail.ptr + (r->tail.len - n), n);
+	}
+	w->events->on_outcome(w->events->ctx, w, r->inv, &o);
+}
+
+/* Answers now, or keeps the answer until the log is complete if the caller wants its tail. */
+static void answer(struct worker *w, bool ok, const char *type, struct span body)
+{
+	struct run *r = &w->run;
+	if (r->answered) {
+		return;
+	}
+	r->answered = true;
+	if (!r->inv->log_tail) {
+		deliver(w, ok, type, body, SPAN(""));
+		return;
+	}
+	r->held = true;
+	r->held_ok = ok;
+	snprintf(r->held_type, sizeof r->held_type, "%s", type);
+	buf_init(&r->held_body, RUNTIME_MAX_PAYLOAD);
+	buf_add_span(&r->held_body, body);
+}
+
+/* A failure that the platform reports: errorType first (lambda.md 2.5). A stream that has begun carries
+ * it at its end. */
+static void answer_failure(struct worker *w, const char *type, const char *message)
+{
+	struct run *r = &w->run;
+	r->failure = type;
+	if (r->answered) {
+		return;
+	}
+	struct buf body = BUF_INIT(8192);
+	buf_add_char(&body, '{');
+	json_add_member(&body, "errorType", span_of(type));
+	json_add_member(&body, "errorMessage", span_of(message));
+	buf_add_char(&body, '}');
+	if (r->streaming) {
+		struct buf encoded = BUF_INIT(16384);
+		base64_encode(&encoded, buf_span(&body));
+		r->answered = true;
+		deliver(w, false, type, SPAN(""), buf_span(&encoded));
+		buf_fini(&encoded);
+	} else {
+		answer(w, false, type, buf_span(&body));
+	}
+	buf_fini(&body);
+}
+
+/* The invocation is over: log, the answer if it waited for that, memory. */
+static double finish_run(struct worker *w)
+{
+	struct run *r = &w->run;
+	double ms = ms_since(r->started_ns);
+	timer_stop(w->timer);
+	drain(w);
+	log_end(w, ms);
+	if (r->held) {
+		deliver(w, r->held_ok, r->held_type, buf_span(&r->held_body), SPAN(""));
+		buf_fini(&r->held_body);
+	}
+	buf_fini(&r->tail);
+	invocation_destroy(r->inv);
+	*r = (struct run){ .failure = "" };
+	return ms;
+}
+
+/* ---- running ---- */
+
+static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
+{
+	w->run = (struct run){ .inv = inv, .started_ns = started_ns, .init_ms = w->init_ms,
+		.failure = "" };
+	w->init_ms = 0;
+	buf_init(&w->run.tail, TAIL_MAX);
+	if (!w->untimed) {
+		double left = inv->timeout_ms - ms_since(started_ns);
+		timer_arm(w->timer, left > 0 ? (uint64_t)ceil(left) : 0);
+	}
+}
+
+static void stamp_deadline(struct invocation *inv, double used_ms)
+{
+	inv->event.deadline_ms = clock_now_ms(&clock_system) + inv->timeout_ms - (int64_t)used_ms;
+}
+
+void worker_run(struct worker *w, struct invocation *inv)
+{
+	ENSURE(worker_has_room(w, true));
+	list_remove(&inv->link);
+	stamp_deadline(inv, 0);
+	if (w->state == IDLE) {
+		set_state(w, BUSY);
+		begin(w, inv, clock_mono_ns(&clock_system));
+	} else {
+		w->ahead = inv;
+	}
+	runtime_api_deliver(w->api, &inv->event);
+}
+
+static void end_soon(struct worker *w, unsigned grace_ms)
+{
+	if (w->state != ENDING) {
+		set_state(w, ENDING);
+	}
+	child_stop(w->child, grace_ms);
+}
+
+static void on_api_ready(void *ctx)
+{
+	struct worker *w = ctx;
+	if (w->state != STARTING) {
+		return;
+	}
+	double init_ms = ms_since(w->spawned_ns);
+	set_state(w, IDLE);
+	if (w->run.inv) {
+		/* Suppressed init: its time is part of the invocation. */
+		set_state(w, BUSY);
+		stamp_deadline(w->run.inv, init_ms);
+		runtime_api_deliver(w->api, &w->run.inv->event);
+	} else {
+		timer_stop(w->timer);
+		w->init_ms = init_ms;
+	}
+	w->events->on_ready(w->events->ctx, w, init_ms);
+}
+
+static void on_api_init_error(void *ctx, struct span type, struct span body)
+{
+	struct worker *w = ctx;
+	free(w->init_error_type);
+	w->init_error_type = xstrndup(type.ptr ? type.ptr : "", type.len);
+	buf_clear(&w->init_error);
+	buf_add_span(&w->init_error, body);
+	/* It ends by itself; if not, it is helped. */
+	if (w->state == STARTING) {
+		timer_arm(w->timer, INIT_ERROR_GRACE_MS);
+	}
+}
+
+static void on_api_response(void *ctx, struct span content_type, struct span body)
+{
+	(void)content_type;
+	answer(ctx, true, "", body);
+}
+
+/* Node, Python and Go name the type in the body only (lambda.md 1.6). */
+static void on_api_error(void *ctx, struct span type, struct span body)
+{
+	struct worker *w = ctx;
+	char name[64] = "";
+	if (type.len > 0) {
+		snprintf(name, sizeof name, "%.*s", SPAN_ARG(type));
+	} else {
+		AUTO_JSON cJSON *tree = json_parse(body, NULL);
+		const char *text = json_str(tree, "errorType");
+		snprintf(name, sizeof name, "%s", text ? text : "");
+	}
+	answer(w, false, name, body);
+}
+
+static void on_api_refused(void *ctx, const char *type, const char *message)
+{
+	answer_failure(ctx, type, message);
+}
+
+static void on_api_stream(void *ctx, struct span content_type)
+{
+	struct worker *w = ctx;
+	w->run.streaming = true;
+	w->events->on_chunk(w->events->ctx, w, w->run.inv, content_type, SPAN(""));
+}
+
+static void on_api_stream_data(void *ctx, struct span piece)
+{
+	struct worker *w = ctx;
+	w->events->on_chunk(w->events->ctx, w, w->run.inv, (struct span){ NULL, 0 }, piece);
+}
+
+static void on_api_stream_end(void *ctx, bool complete, struct span type, struct span body)
+{
+	struct worker *w = ctx;
+	if (!w->run.inv || w->run.answered) {
+		return;
+	}
+	if (!complete) {
+		/* Its connection went; if the process did too, its exit says more, so that is awaited. */
+		return;
+	}
+	char name[64];
+	snprintf(name, sizeof name, "%.*s", SPAN_ARG(type));
+	w->run.answered = true;
+	deliver(w, type.len == 0, name, SPAN(""), body);
+}
+
+static void on_api_over(void *ctx)
+{
+	struct worker *w = ctx;
+	if (w->state != BUSY) {
+		return;
+	}
+	double ms = finish_run(w);
+	if (w->ahead) {
+		/* Its time starts now that the process can start it (design 10). */
+		begin(w, TAKE(w->ahead), clock_mono_ns(&clock_system));
+	} else {
+		set_state(w, IDLE);
+		if (w->stopping) {
+			end_soon(w, STOP_GRACE_MS);
+		}
+	}
+	w->events->on_free(w->events->ctx, w, ms);
+}
+
+static void time_out(struct worker *w)
+{
+	char message[128];
+	snprintf(message, sizeof message, "RequestId: %s Error: Task timed out after %.2f seconds",
+		w->run.inv->event.request_id, w->run.inv->timeout_ms / 1000.0);
+	end_soon(w, 0);
+	w->fate = FATE_DIED;
+	drain(w);
+	answer_failure(w, "Sandbox.Timedout", message);
+	/* The process cannot spin any more, and what it may still have sent must not be heard. */
+	runtime_api_close(TAKE(w->api));
+	finish_run(w);
+}
+
+static void on_timer(void *ctx)
+{
+	struct worker *w = ctx;
+	if (w->run.inv) {
+		time_out(w);
+		return;
+	}
+	if (w->state != STARTING) {
+		return;
+	}
+	if (w->init_error_type) {
+		w->fate = FATE_INIT_FAILED;
+	} else {
+		w->fate = FATE_INIT_TIMEOUT;
+		char text[96];
+		int n = snprintf(text, sizeof text,
+			"INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: timeout\n",
+			ms_since(w->spawned_ns));
+		emit(w, LOG_PLATFORM, span_n(text, (size_t)n));
+	}
+	end_soon(w, 0);
+}
+
+/* ---- the end ---- */
+
+static void exit_message(const struct worker *w, const struct child_end *end, char *out, size_t size)
+{
+	char reason[64];
+	child_end_text(end, reason, sizeof reason);
+	const char *id = w->run.inv ? w->run.inv->event.request_id : "";
+	bool silent = end->signal == 0 && end->status == 0;
+	snprintf(out, size, "RequestId: %s Error: Runtime exited %s%s", id,
+		silent ? "without providing a reason" : "with error: ", silent ? "" : reason);
+}
+
+static void answer_exit(struct worker *w, const struct child_end *end)
+{
+	if (w->init_error_type) {
+		/* During suppressed init the runtime's own words are the answer (lambda.md 1.5). */
+		w->run.failure = "Runtime.InitError";
+		answer(w, false, w->init_error_type, buf_span(&w->init_error));
+		return;
+	}
+	char message[160];
+	exit_message(w, end, message, sizeof message);
+	answer_failure(w, "Runtime.ExitError", message);
+}
+
+/* What those who wait for this worker's init are told. */
+static void describe_init_failure(struct worker *w, const struct child_end *end)
+{
+	if (w->init_error_type) {
+		return;
+	}
+	char message[160];
+	exit_message(w, end, message, sizeof message);
+	w->init_error_type = xstrdup("Runtime.ExitError");
+	buf_add_char(&w->init_error, '{');
+	json_add_member(&w->init_error, "errorType", SPAN("Runtime.ExitError"));
+	json_add_member(&w->init_error, "errorMessage", span_of(message));
+	buf_add_char(&w->init_error, '}');
+}
+
+static void worker_free(struct worker *w)
+{
+	if (w->api) {
+		runtime_api_close(w->api);
+	}
+	timer_close(w->timer);
+	lines_fini(&w->lines[0]);
+	lines_fini(&w->lines[1]);
+	buf_fini(&w->init_error);
+	free(w->init_error_type);
+	free(w->function);
+	free(w->handler);
+	free(w);
+}
+
+static void on_child_ended(void *ctx, const struct child_end *end)
+{
+	struct worker *w = ctx;
+	lines_flush(&w->lines[CHILD_STDOUT]);
+	lines_flush(&w->lines[CHILD_STDERR]);
+	bool starting = w->state == STARTING;
+	if (w->run.inv) {
+		answer_exit(w, end);
+		finish_run(w);
+		w->fate = FATE_DIED;
+	} else if (starting || w->fate == FATE_INIT_FAILED) {
+		describe_init_failure(w, end);
+		w->fate = FATE_INIT_FAILED;
+	} else if (w->state != ENDING) {
+		w->fate = FATE_DIED;
+	}
+	set_state(w, ENDING);
+	struct worker_end fate = { w->fate, w->init_error_type ? w->init_error_type : "",
+		buf_span(&w->init_error), TAKE(w->ahead) };
+	w->events->on_ended(w->events->ctx, w, &fate);
+	worker_free(w);
+}
+
+void worker_stop(struct worker *w)
+{
+	w->stopping = true;
+	if (w->state == IDLE || (w->state == STARTING && !w->run.inv)) {
+		end_soon(w, STOP_GRACE_MS);
+	}
+}
+
+void worker_kill(struct worker *w)
+{
+	w->stopping = true;
+	end_soon(w, 0);
+}
+
+/* ---- start ---- */
+
+static struct runtime_api *open_api(struct worker *w, uv_loop_t *loop, bool prefetch,
+	struct err *err)
+{
+	struct runtime_api_config api = {
+		.function = w->function,
+		.version = "$LATEST",
+		.handler = w->handler,
+		.prefetch = prefetch,
+		.ctx = w,
+		.on_ready = on_api_ready,
+		.on_init_error = on_api_init_error,
+		.on_response = on_api_response,
+		.on_error = on_api_error,
+		.on_refused = on_api_refused,
+		.on_stream = on_api_stream,
+		.on_stream_data = on_api_stream_data,
+		.on_stream_end = on_api_stream_end,
+		.on_over = on_api_over,
+	};
+	return runtime_api_open(loop, &api, err);
+}
+
+static void assign_spare(struct worker *w, const struct worker_config *c, char *const *env)
+{
+	struct buf line = BUF_INIT(4 * 1024 * 1024);
+	env_assignment(&line, c->spare_base, env, c->cwd);
+	child_give(c->spare, w, on_child_output, on_child_ended);
+	child_send(c->spare, buf_span(&line));
+	buf_fini(&line);
+	w->child = c->spare;
+}
+
+static int open_process(struct worker *w, const struct worker_config *c, struct err *err)
+{
+	struct arena *arena = arena_create();
+	char **env = env_build(arena, c->env, environ, runtime_api_address(w->api));
+	if (c->spare) {
+		assign_spare(w, c, env);
+	} else {
+		struct child_config child = { .loop = c->loop, .argv = c->argv, .env = env, .cwd = c->cwd,
+			.ctx = w, .on_output = on_child_output, .on_ended = on_child_ended };
+		w->child = child_open(&child, err);
+	}
+	arena_destroy(arena);
+	return w->child ? 0 : -ERR_UNAVAILABLE;
+}
+
+struct worker *worker_open(const struct worker_config *c, struct err *err)
+{
+	struct worker *w = xalloc(sizeof *w);
+	w->events = c->events;
+	w->owner = c->owner;
+	w->untimed = c->untimed;
+	w->function = xstrdup(c->env->function);
+	w->handler = xstrdup(c->env->handler);
+	w->memory_mb = c->env->memory_mb;
+	w->run.failure = "";
+	buf_init(&w->init_error, RUNTIME_MAX_PAYLOAD);
+	lines_init(&w->lines[CHILD_STDOUT], CHILD_STDOUT, on_lines, w);
+	lines_init(&w->lines[CHILD_STDERR], CHILD_STDERR, on_lines, w);
+	w->timer = timer_open(c->loop, on_timer, w);
+	w->api = open_api(w, c->loop, c->prefetch, err);
+	if (!w->api || open_process(w, c, err) != 0) {
+		worker_free(w);
+		return NULL;
+	}
+	w->spawned_ns = clock_mono_ns(&clock_system);
+	memory_peak_init(&w->memory, worker_pid(w));
+	if (c->first) {
+		list_remove(&c->first->link);
+		begin(w, c->first, w->spawned_ns);
+	} else if (!w->untimed) {
+		timer_arm(w->timer, INIT_LIMIT_MS);
+	}
+	return w;
+}
+
+void *worker_owner(const struct worker *w)
+{
+	return w->owner;
+}
+
+int worker_pid(const struct worker *w)
+{
+	return w->child ? child_pid(w->child) : 0;
+}
+
+bool worker_has_room(const struct worker *w, bool ahead)
+{
+	if (w->stopping || (w->state != IDLE && !(ahead && w->state == BUSY && !w->ahead))) {
+		return false;
+	}
+	return runtime_api_room(w->api) > 0;
+}
+
+double worker_running_ms(const struct worker *w)
+{
+	return w->run.inv ? ms_since(w->run.started_ns) : 0;
+}
+
+bool worker_runs(const struct worker *w, uint64_t id)
+{
+	return w->run.inv && w->run.inv->id == id;
+}
+
+void worker_pause(struct worker *w, bool paused)
+{
+	if (w->api) {
+		runtime_api_pause(w->api, paused);
+	}
+}
