@@ -332,7 +332,8 @@ const starter = (command, folder) => (api, handler, { env, taskRoot = folder, ..
 
 /** Start a handler of fixtures/handlers (or `taskRoot`) in our bootstrap. */
 export const startNode = starter([process.execPath, bootstrapNode], handlersNode);
-export const startPython = starter(['python3', '-B', bootstrapPython], handlersPython);
+export const startPython = (api, handler, { compiled = false, ...options } = {}) =>
+	starter(['python3', ...(compiled ? [] : ['-B']), bootstrapPython], handlersPython)(api, handler, options);
 
 /** Runs `body(api)` with an API that is closed afterwards, and with the workers that it starts. */
 export async function withApi(options, body) {
