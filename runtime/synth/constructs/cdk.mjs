@@ -1,15 +1,14 @@
 // The parts of aws-cdk-lib that SST stacks use beside SST's own constructs. Every class called `CfnX` of
 // a service is the CloudFormation resource of that name; what is not here is inert.
 
-import { HttpJwtAuthorizer, HttpLambdaAuthorizer, HttpUserPoolAuthorizer } from "./authorizers.mjs";
+import { services } from "./cdk-services.mjs";
 import { Construct } from "./construct.mjs";
 import { Resource, Stack } from "./stack.mjs";
-import { PolicyStatement, Principal, Role } from "./iam.mjs";
 import { isToken, token } from "./token.mjs";
 import { Duration, pascalKeys, Size } from "./values.mjs";
 
 // CloudFormation's spelling of the services whose modules are not simply capitalized.
-const SERVICES = {
+const SPELLINGS = {
 	apigateway: "ApiGateway",
 	apigatewayv2: "ApiGatewayV2",
 	appsync: "AppSync",
@@ -92,139 +91,6 @@ const Tags = { of: () => ({ add() {}, remove() {} }) };
 
 const RemovalPolicy = { DESTROY: "destroy", RETAIN: "retain", SNAPSHOT: "snapshot" };
 
-class PolicyDocument {
-	constructor({ statements = [] } = {}) {
-		this.statements = [...statements];
-	}
-
-	addStatements(...statements) {
-		this.statements.push(...statements);
-	}
-
-	toTemplate() {
-		return { Version: "2012-10-17", Statement: this.statements };
-	}
-}
-
-const principalClass = (kind) =>
-	class extends Principal {
-		constructor(value, conditions, action) {
-			super(kind, value, conditions, action);
-		}
-	};
-
-class AnyPrincipal extends Principal {
-	constructor() {
-		super("AWS", "*");
-	}
-}
-
-const iam = {
-	AccountPrincipal: principalClass("AWS"),
-	AnyPrincipal,
-	ArnPrincipal: principalClass("AWS"),
-	Effect: { ALLOW: "Allow", DENY: "Deny" },
-	FederatedPrincipal: principalClass("Federated"),
-	ManagedPolicy: { fromAwsManagedPolicyName: (name) => `arn:aws:iam::aws:policy/${name}` },
-	PolicyDocument,
-	PolicyStatement,
-	Role,
-	ServicePrincipal: principalClass("Service"),
-	WebIdentityPrincipal: class extends Principal {
-		constructor(value, conditions) {
-			super("Federated", value, conditions, "sts:AssumeRoleWithWebIdentity");
-		}
-	},
-};
-
-// NODEJS_16_X is "nodejs16.x", PYTHON_3_9 "python3.9", PROVIDED_AL2 "provided.al2".
-const Runtime = new Proxy(
-	{},
-	{
-		get(_target, key) {
-			const match = /^(NODEJS|PYTHON|PROVIDED|JAVA|GO|DOTNET)_?(.*)$/.exec(String(key));
-			if (!match) {
-				return undefined;
-			}
-			const version = match[2].toLowerCase().replace("_", ".");
-			const family = match[1].toLowerCase();
-			return {
-				name: family === "provided" && version ? `provided.${version}` : family + version,
-			};
-		},
-	},
-);
-
-const lambda = {
-	Architecture: { ARM_64: "arm_64", X86_64: "x86_64" },
-	LayerVersion: { fromLayerVersionArn: (_scope, _id, arn) => ({ layerVersionArn: arn }) },
-	Runtime,
-	Tracing: { ACTIVE: "active", DISABLED: "disabled", PASS_THROUGH: "pass_through" },
-};
-
-const events = {
-	Schedule: {
-		cron: ({ minute = "*", hour = "*", day, month = "*", weekDay, year = "*" }) => {
-			// Of the two days one has to be "?".
-			const days = day === undefined && weekDay !== undefined ? "?" : (day ?? "*");
-			const fields = [minute, hour, days, month, weekDay ?? "?", year];
-			return { expressionString: `cron(${fields.join(" ")})` };
-		},
-		expression: (expressionString) => ({ expressionString }),
-		rate: (duration) => ({ expressionString: `rate(${rateOf(duration.toMinutes())})` }),
-	},
-};
-
-const rateOf = (minutes) => `${minutes} minute${minutes === 1 ? "" : "s"}`;
-
-const arnName = (arn) => (isToken(arn) ? arn : arn.slice(arn.lastIndexOf(":") + 1));
-
-const byService = {
-	apigatewayv2: { HttpJwtAuthorizer, HttpLambdaAuthorizer, HttpUserPoolAuthorizer },
-	cognito: {
-		UserPool: {
-			fromUserPoolId: (_scope, _id, userPoolId) => ({ userPoolId }),
-		},
-		UserPoolClient: {
-			fromUserPoolClientId: (_scope, _id, userPoolClientId) => ({ userPoolClientId }),
-		},
-	},
-	dynamodb: {
-		Table: {
-			fromTableName: (scope, _id, tableName) => ({
-				tableName,
-				tableArn: Stack.of(scope).formatArn({
-					service: "dynamodb",
-					resource: "table",
-					resourceName: tableName,
-				}),
-			}),
-		},
-	},
-	events,
-	iam,
-	lambda,
-	s3: {
-		Bucket: {
-			fromBucketName: (_scope, _id, bucketName) => ({
-				bucketName,
-				bucketArn: `arn:aws:s3:::${bucketName}`,
-			}),
-		},
-		BlockPublicAccess: { BLOCK_ALL: "block_all" },
-	},
-	sns: {
-		Topic: {
-			fromTopicArn: (_scope, _id, topicArn) => ({ topicArn, topicName: arnName(topicArn) }),
-		},
-	},
-	sqs: {
-		Queue: {
-			fromQueueArn: (_scope, _id, queueArn) => ({ queueArn, queueName: arnName(queueArn) }),
-		},
-	},
-};
-
 const core = {
 	Aws,
 	CfnOutput,
@@ -248,12 +114,12 @@ const core = {
 export function cdkExports(name, standIn) {
 	const service = /\/aws-([a-z0-9]+)/.exec(name)?.[1];
 	if (service) {
-		const prefix = SERVICES[service] ?? service[0].toUpperCase() + service.slice(1);
+		const prefix = SPELLINGS[service] ?? service[0].toUpperCase() + service.slice(1);
 		const find = (key) => {
 			const type = /^Cfn([A-Z][A-Za-z0-9]*)$/.exec(key)?.[1];
 			return type && cfnClass(`AWS::${prefix}::${type}`);
 		};
-		return { known: byService[service] ?? {}, find };
+		return { known: services[service] ?? {}, find };
 	}
 	if (name !== "aws-cdk-lib" && name !== "@aws-cdk/core" && name !== "constructs") {
 		return { known: {} };

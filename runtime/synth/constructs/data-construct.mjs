@@ -2,6 +2,7 @@
 
 import { Construct } from "./construct.mjs";
 import { Function } from "./function.mjs";
+import { withGrants } from "./iam.mjs";
 import { withInertMembers } from "./inert.mjs";
 import { Resource, SstConstruct, Stack } from "./stack.mjs";
 
@@ -68,12 +69,5 @@ export class DataConstruct extends SstConstruct {
 /** A CDK construct's attributes; each of its grant methods is one: all actions of `statement`. */
 export function cdkObject(construct, attributes, statement) {
 	const object = Object.assign(new Construct(construct, "Cdk"), attributes);
-	return new Proxy(withInertMembers(`${construct.constructor.name}.cdk`, object), {
-		get(target, key, receiver) {
-			if (typeof key === "string" && key.startsWith("grant")) {
-				return (grantee) => (grantee.role ?? grantee).addToPolicy(statement);
-			}
-			return Reflect.get(target, key, receiver);
-		},
-	});
+	return withGrants(withInertMembers(`${construct.constructor.name}.cdk`, object), statement);
 }

@@ -244,9 +244,22 @@ const RAW = [
 	["clusterArn", (arn) => [allow(["rds-data:*"], [arn])]],
 ];
 
-function rawStatements(construct) {
+/** What a construct of the CDK grants, or undefined. */
+export function rawStatements(construct) {
 	const found = RAW.find(([property]) => property in Object(construct));
 	return found?.[1](construct[found[0]]);
+}
+
+/** A CDK construct whose grant methods all allow the one statement. */
+export function withGrants(construct, statement) {
+	return new Proxy(construct, {
+		get(target, key, receiver) {
+			if (typeof key === "string" && key.startsWith("grant")) {
+				return (grantee) => (grantee.role ?? grantee).addToPolicy(statement);
+			}
+			return Reflect.get(target, key, receiver);
+		},
+	});
 }
 
 /** The role that a Lambda function runs with. */

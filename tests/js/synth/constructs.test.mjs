@@ -296,6 +296,66 @@ test("unknown members of the CDK objects behind constructs are inert", async (t)
 	assert.equal(statement.Action, "s3:*");
 });
 
+test("classes of the CDK: the usual ones are resources, the rest is inert", async (t) => {
+	const app = makeApp(t, {
+		"sst.json": { name: "app", main: "stacks/index.js" },
+		"stacks/index.js": `
+			import sst, { Cognito, Function, Queue, Table } from "@serverless-stack/resources";
+			import { Code, LayerVersion, Runtime } from "aws-cdk-lib/aws-lambda";
+			import * as cognito from "aws-cdk-lib/aws-cognito";
+			import { Queue as RawQueue } from "@aws-cdk/aws-sqs";
+			import { Duration } from "@aws-cdk/core";
+			export function debugApp() {}
+			export default class Only extends sst.Stack {
+				constructor(...args) {
+					super(...args);
+					const layer = new LayerVersion(this, "Layer", { code: Code.fromAsset("x") });
+					const fn = new Function(this, "Fn", {
+						handler: "a.b", layers: [layer], runtime: Runtime.NODEJS_18_X, timeout: Duration.minutes(1),
+					});
+					const dead = new RawQueue(this, "Dead");
+					dead.grantSendMessages(fn);
+					RawQueue.fromSomewhereElse(this);
+					new Queue(this, "Queue", {
+						cdk: { queue: { deadLetterQueue: { queue: dead, maxReceiveCount: 3 } } },
+					});
+					const auth = new Cognito(this, "Auth");
+					const google = new cognito.UserPoolIdentityProviderGoogle(this, "Google", {
+						userPool: auth.cdk.userPool,
+					});
+					auth.cdk.userPoolClient.node.addDependency(google);
+					const domain = auth.cdk.userPool.addDomain("D", { cognitoDomain: { domainPrefix: "x" } });
+					this.addOutputs({ Domain: domain.baseUrl() });
+				}
+			}`,
+	});
+	const answer = await synth(app);
+	assert.equal(answer.stacks[0].name, "dev-app-Only");
+	const [fn] = ofType(answer, "AWS::Lambda::Function");
+	const { Runtime, Timeout, Layers } = fn.Properties;
+	assert.deepEqual([Runtime, Timeout], ["nodejs18.x", 60]);
+	assert.equal(ofType(answer, "AWS::Lambda::LayerVersion")[0].id, Layers[0].Ref);
+	const [dead, queue] = ofType(answer, "AWS::SQS::Queue");
+	assert.deepEqual(queue.Properties.RedrivePolicy, {
+		deadLetterTargetArn: { "Fn::GetAtt": [dead.id, "Arn"] },
+		maxReceiveCount: 3,
+	});
+	const statement = ofType(answer, "AWS::IAM::Policy")[0].Properties.PolicyDocument.Statement.at(
+		-1,
+	);
+	assert.equal(statement.Action, "sqs:*");
+	assert.equal(
+		answer.stacks[0].template.Outputs.Domain.Value,
+		"https://x.auth.us-east-1.amazoncognito.com",
+	);
+	const named = answer.warnings.map(({ message }) => /"(\S+)"/.exec(message)[1]);
+	assert.deepEqual(named, [
+		"aws-cdk-lib/aws-lambda.Code.fromAsset",
+		"aws-cdk-lib.fromSomewhereElse",
+		"aws-cdk-lib/aws-cognito.UserPoolIdentityProviderGoogle",
+	]);
+});
+
 test("L1 constructs of the CDK are the resources of their names", async (t) => {
 	const app = stackApp(
 		t,
