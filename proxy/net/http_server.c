@@ -5,7 +5,7 @@
  * hold is dropped -> done. A failing open goes the close path too, once a handle is initialised. */
 #include "proxy/net/http_server.h"
 
-#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "proxy/base/clock.h"
@@ -219,6 +219,8 @@ static struct http_server *create(uv_loop_t *loop, const struct http_server_conf
 struct http_server *http_server_open(uv_loop_t *loop, const char *host, unsigned port,
 	const struct http_server_config *config, struct err *err)
 {
+	/* libuv writes without MSG_NOSIGNAL: a client that has left is an error code, not our end. */
+	signal(SIGPIPE, SIG_IGN);
 	bool localhost = strcmp(host, "localhost") == 0;
 	for (int tries = 1;; tries++) {
 		struct http_server *s = create(loop, config);

@@ -95,7 +95,7 @@ struct http_server_config {
 
 /* Listens at once. host is numeric ("127.0.0.1", "::1") or "localhost" (127.0.0.1, and ::1 too where
  * it exists: then on the same port); port 0 takes a free one. The config is copied. NULL with err
- * set, ERR_BUSY if the port is taken. */
+ * set, ERR_BUSY if the port is taken. Makes the process ignore SIGPIPE. */
 struct http_server *http_server_open(uv_loop_t *loop, const char *host, unsigned port,
 	const struct http_server_config *config, struct err *err) MUST_CHECK;
 unsigned http_server_port(const struct http_server *s);
