@@ -3,8 +3,9 @@
  * agent beyond the bridge, reached through the `dispatch` callback that the composition root wires.
  *
  * An invocation has an id (UUID, the AWS request id), a deadline and exactly one end. States:
- *   waiting -> sent -> (streaming ->) ended. `ended` is reached by a result, by the platform (throttled,
- *   no agent, deadline long past) or by lambda_cancel; late results find no id and are dropped. */
+ *   waiting -> sent -> (streaming ->) ended. `ended` is reached by a result or by the platform (throttled,
+ *   no agent, agent lost, deadline long past). lambda_cancel only takes the caller away: the function runs
+ *   on and counts against its concurrency until then. Late results find no id and are dropped. */
 #pragma once
 
 #include <uv.h>
@@ -61,9 +62,11 @@ void lambda_chunk_credit(struct invocation *inv);
 /* What a finished invocation looks like to observers (terminal, /_offstage/invocations). */
 struct lambda_record {
 	const char *request_id, *function, *handler, *source;
-	struct span event, result;
-	enum lambda_outcome outcome;
+	struct span event; /* at the start only */
+	struct span result; /* at the end only; empty after a stream */
+	enum lambda_outcome outcome; /* from here on: at the end */
 	const char *error_type;
+	const char *detail;
 	int64_t started_ms;
 	double duration_ms;
 };
@@ -72,14 +75,19 @@ struct lambda_record {
 struct lambda_dispatch {
 	void *ctx;
 	/* Sends INVOKE; wire_id is unique among those in flight. Returns 0, or a negative err code if no
-	 * agent serves the function now. meta is JSON text per proxy/wire/messages.h. */
+	 * agent serves the function now. meta is JSON text per proxy/wire/messages.h. Never calls back
+	 * into this room before it returned. */
 	int (*send)(void *ctx, uint64_t wire_id, struct span meta, struct span payload);
+	/* Sends CANCEL. */
 	void (*cancel)(void *ctx, uint64_t wire_id);
+	/* Sends CREDIT: the caller took so many bytes of the stream. */
+	void (*credit)(void *ctx, uint64_t wire_id, size_t bytes);
 	/* Observers; each may be NULL. */
 	void (*on_start)(void *ctx, const struct lambda_record *r);
 	void (*on_end)(void *ctx, const struct lambda_record *r);
 };
 
+/* The dispatch is copied. */
 struct lambda *lambda_create(uv_loop_t *loop, const struct clock *clock,
 	const struct lambda_dispatch *dispatch);
 /* Ends what runs with LAMBDA_UNAVAILABLE first. */
@@ -92,3 +100,6 @@ void lambda_on_chunk(struct lambda *l, uint64_t wire_id, struct span meta, struc
 /* Every invocation that `dead` says belonged to a lost agent ends with the error Lambda would give. */
 void lambda_on_agent_lost(struct lambda *l, bool (*dead)(void *ctx, uint64_t wire_id), void *ctx);
 unsigned lambda_in_flight(const struct lambda *l);
+/* Reports what failed at once, and ends what is past its deadline by the clock. The loop's timer calls it;
+ * tests that own the clock do, too. */
+void lambda_tick(struct lambda *l);
