@@ -1,0 +1,31 @@
+#include "runtime/cli/commands.h"
+
+#include <stdio.h>
+
+#include "proxy/base/alloc.h"
+#include "runtime/cli/cmd.h"
+
+static int cmd_help(const struct options *o)
+{
+	options_help(stdout, o->function);
+	return EXIT_DONE;
+}
+
+static int cmd_version(const struct options *o)
+{
+	(void)o;
+	puts("offstage " OFFSTAGE_VERSION);
+	return EXIT_DONE;
+}
+
+static int (*const COMMANDS[])(const struct options *o) = {
+	[COMMAND_START] = cmd_start,
+	[COMMAND_HELP] = cmd_help,
+	[COMMAND_VERSION] = cmd_version,
+};
+
+int command_run(const struct options *o)
+{
+	ENSURE(o->command < COUNT_OF(COMMANDS) && COMMANDS[o->command]);
+	return COMMANDS[o->command](o);
+}

@@ -1,0 +1,191 @@
+#include "runtime/cli/run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "emulator/emulator.h"
+#include "proxy/base/alloc.h"
+#include "proxy/base/console.h"
+#include "proxy/base/file.h"
+#include "proxy/base/ids.h"
+#include "runtime/agent.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/endpoints.h"
+
+#define TOKEN_LEN 40
+
+struct running {
+	uv_loop_t *loop;
+	const struct run *run;
+	struct emulator *emulator;
+	struct agent *agent;
+	char *endpoints; /* path; removed at the end if it was written */
+	bool is_ready;
+	uv_signal_t signals[3];
+	uv_prepare_t flusher; /* terminal output leaves once per turn */
+	bool stopping;
+	int exit_code;
+};
+
+/* One program runs one app; a second would be a second process. */
+static struct running *current;
+
+static void on_emulator_closed(void *ctx)
+{
+	struct running *r = ctx;
+	for (size_t i = 0; i < COUNT_OF(r->signals); i++) {
+		uv_close((uv_handle_t *)&r->signals[i], NULL);
+	}
+	uv_close((uv_handle_t *)&r->flusher, NULL);
+}
+
+static void on_agent_closed(void *ctx)
+{
+	struct running *r = ctx;
+	emulator_close(r->emulator, on_emulator_closed, r);
+}
+
+static void stop(struct running *r, int exit_code)
+{
+	if (r->stopping) {
+		return;
+	}
+	r->stopping = true;
+	r->exit_code = exit_code;
+	if (r->agent) {
+		agent_close(r->agent, on_agent_closed, r);
+	} else {
+		on_agent_closed(r);
+	}
+}
+
+void run_stop(int exit_code)
+{
+	if (current) {
+		stop(current, exit_code);
+	}
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct running *r = handle->data;
+	if (r->stopping && number == SIGINT) {
+		/* Twice: the developer does not want to wait. */
+		console_problem("stopped at once");
+		_exit(EXIT_INTERRUPTED);
+	}
+	stop(r, number == SIGINT ? EXIT_INTERRUPTED : EXIT_DONE);
+}
+
+static void on_turn(uv_prepare_t *handle)
+{
+	(void)handle;
+	console_flush();
+}
+
+/* --- the agent's news ------------------------------------------------------------------------ */
+
+static void on_outputs(void *ctx, const cJSON *outputs)
+{
+	struct running *r = ctx;
+	struct buf text = BUF_INIT(16u << 20);
+	struct err err = ERR_INIT;
+	endpoints_write(&text, outputs, r->run->options->stage, (long)getpid());
+	AUTO_JSON cJSON *endpoints = json_parse(buf_span(&text), &err);
+	ENSURE(endpoints);
+	if (file_replace(r->endpoints, buf_span(&text), 0600, &err)) {
+		console_problem("%s", err.msg);
+		stop(r, EXIT_FAILED);
+	} else {
+		bool first = !r->is_ready;
+		r->is_ready = true;
+		r->run->on_ready(r->run->ctx, endpoints, outputs, first);
+	}
+	buf_fini(&text);
+}
+
+/* The app cannot be emulated as declared. If it was running it stays up on its last good model. */
+static void on_failed(void *ctx, const char *text)
+{
+	struct running *r = ctx;
+	console_problem("%s", text);
+	if (!r->is_ready) {
+		stop(r, EXIT_FAILED);
+	}
+}
+
+static void on_gone(void *ctx, const char *why)
+{
+	struct running *r = ctx;
+	if (!r->stopping) {
+		console_problem("the emulator ended the session: %s", why);
+		stop(r, EXIT_FAILED);
+	}
+}
+
+/* --- up --------------------------------------------------------------------------------------- */
+
+static void watch_signals(struct running *r)
+{
+	static const int NUMBERS[] = { SIGINT, SIGTERM, SIGHUP };
+	for (size_t i = 0; i < COUNT_OF(NUMBERS); i++) {
+		uv_signal_init(r->loop, &r->signals[i]);
+		r->signals[i].data = r;
+		uv_signal_start(&r->signals[i], on_signal, NUMBERS[i]);
+	}
+	uv_prepare_init(r->loop, &r->flusher);
+	uv_prepare_start(&r->flusher, on_turn);
+}
+
+static int open_halves(struct running *r, struct err *err)
+{
+	const struct options *o = r->run->options;
+	char token[TOKEN_LEN + 1];
+	id_random(token, TOKEN_LEN, ID_URLSAFE);
+	r->emulator = emulator_open(
+		&(struct emulator_config){ .loop = r->loop, .clock = &clock_system, .host = o->host,
+			.port = o->port, .state_dir = r->run->state_dir, .token = token,
+			.credentials_file = o->credentials, .allow_callbacks = o->allow_callbacks,
+			.n_allow_callbacks = o->n_allow_callbacks, .remote_login = o->remote_login },
+		err);
+	if (!r->emulator) {
+		return -(int)err->code;
+	}
+	AUTO_FREE char *url =
+		xasprintf("ws://127.0.0.1:%u/bridge", emulator_port(r->emulator));
+	r->agent = agent_open(
+		&(struct agent_config){ .loop = r->loop, .app_dir = r->run->app_dir,
+			.stage_dir = r->run->stage_dir, .runtime_dir = r->run->runtime_dir,
+			.stage = o->stage, .url = url, .token = token,
+			.max_concurrency = o->max_concurrency, .inspect_port = o->inspect,
+			.frozen = r->run->frozen, .on_ready = on_outputs, .on_failed = on_failed,
+			.on_gone = on_gone, .ctx = r },
+		err);
+	return r->agent ? 0 : -(int)err->code;
+}
+
+int run_app(uv_loop_t *loop, const struct run *run)
+{
+	struct running r = { .loop = loop, .run = run };
+	struct err err = ERR_INIT;
+	current = &r;
+	r.endpoints = xasprintf("%s/endpoints.json", run->stage_dir);
+	watch_signals(&r);
+	if (open_halves(&r, &err)) {
+		console_problem("%s", err.msg);
+		if (r.emulator) {
+			stop(&r, EXIT_FAILED);
+		} else {
+			r.exit_code = EXIT_FAILED;
+			on_emulator_closed(&r);
+		}
+	}
+	uv_run(loop, UV_RUN_DEFAULT);
+	if (r.is_ready) {
+		unlink(r.endpoints);
+	}
+	free(r.endpoints);
+	current = NULL;
+	return r.exit_code;
+}

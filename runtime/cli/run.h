@@ -1,0 +1,30 @@
+/* Both halves of the program on one loop, joined by a real WebSocket: what `start`, `exec` and a deployed
+ * copy run. Knows the order in which they come up and go down, signals, and endpoints.json.
+ *
+ * Up: state folder -> emulator listens -> agent connects, synthesizes, sends APP -> OUTPUTS -> ready.
+ * Down: agent first (workers end before their Runtime API goes), then the emulator, then endpoints.json. */
+#pragma once
+
+#include <uv.h>
+
+#include "proxy/base/json.h"
+#include "runtime/cli/options.h"
+
+struct run {
+	const struct options *options;
+	const char *app_dir; /* absolute */
+	const char *state_dir; /* NULL: nothing survives */
+	const char *stage_dir; /* <app>/.offstage/<stage>, or a throw-away folder */
+	const char *runtime_dir; /* paths.h */
+	bool frozen; /* deploy: no watching */
+	/* Everything answers, for the first time or after a change of the stacks. `endpoints` is what
+	 * endpoints.json now holds, `outputs` all that the emulator said. */
+	void (*on_ready)(void *ctx, const cJSON *endpoints, const cJSON *outputs, bool first);
+	void *ctx;
+};
+
+/* Runs until a signal, run_stop or a failure; the loop is the caller's and empty afterwards. Returns the
+ * exit code. */
+int run_app(uv_loop_t *loop, const struct run *run);
+/* From on_ready or later: go down in good order, with this exit code. */
+void run_stop(int exit_code);
