@@ -1,0 +1,13 @@
+/* The frame and the look that all pages share, and escaping. */
+#pragma once
+
+#include "proxy/base/buf.h"
+
+/* Text for content and double-quoted attributes. */
+void html_escape(struct buf *out, const char *text);
+/* The first character, upper-case if ASCII, escaped. */
+void html_initial(struct buf *out, const char *text);
+/* Everything up to the inside of the card. */
+void html_begin(struct buf *out, const char *title);
+void html_end_card(struct buf *out);
+void html_end(struct buf *out);
