@@ -16,6 +16,7 @@
 
 #define MAX_HEAD (1024 * 1024) /* X-Ray causes travel in a header (lambda.md 1.6) */
 #define SILENCE_MS (1000 * 1000) /* longer than any function may run */
+#define MAX_STREAM (200 * 1024 * 1024) /* of a streamed response (lambda.md 1.4) */
 #define MAX_HEADERS 8
 
 enum phase { INIT, IDLE, RUNNING, STREAMING, ANSWERED };
@@ -476,7 +477,7 @@ struct runtime_api *runtime_api_open(uv_loop_t *loop, const struct runtime_api_c
 		.on_request = on_request,
 		.on_head = on_head,
 		.max_head = MAX_HEAD,
-		.max_body = RUNTIME_MAX_PAYLOAD,
+		.max_body = MAX_STREAM,
 		.body_timeout_ms = SILENCE_MS,
 		.idle_timeout_ms = UINT32_MAX,
 		.pipeline = 4,
