@@ -577,7 +577,8 @@ static int negate(const struct scope *s, const cJSON *arg, bool *out)
 	if (!cJSON_IsArray(arg) || cJSON_GetArraySize(arg) != 1) {
 		return scope_fault(s, "takes a list of one condition");
 	}
-	int rc = intrinsic_condition(s, arg->child, out);
+	struct scope at = scope_item(s, 0);
+	int rc = intrinsic_condition(&at, arg->child, out);
 	*out = rc == 0 && !*out;
 	return rc;
 }
