@@ -64,7 +64,7 @@ static int read_security(struct builder *b, struct template_resource *r, const s
 	const char *iam = json_str(json_get(operation, "x-amazon-apigateway-auth"), "type");
 	const cJSON *security = json_array(operation, "security");
 	const cJSON *first = (security ? security : json_array(body, "security"));
-	first = first && first->child ? first->child->child : NULL;
+	first = first && cJSON_IsObject(first->child) ? first->child->child : NULL;
 	if (iam && strcmp(iam, "AWS_IAM") == 0) {
 		route->authorization = MODEL_AUTH_IAM;
 		return 0;
@@ -183,7 +183,7 @@ int api_read_openapi(struct builder *b, struct template_resource *r, struct mode
 		rc = rc ? rc : read_scheme(b, r, api, scheme);
 	}
 	JSON_FOR (path, json_object(body, "paths")) {
-		JSON_FOR (operation, path) {
+		JSON_FOR (operation, json_object(json_get(body, "paths"), path->string)) {
 			if (rc == 0 && is_operation(operation->string)) {
 				rc = read_operation(b, r, api, body, path->string, operation);
 			}

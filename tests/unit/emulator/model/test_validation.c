@@ -289,6 +289,16 @@ static void openapi_body(void **state)
 	model_destroy(m);
 }
 
+/* Arrays where objects belong once met a NULL member name. */
+static void openapi_of_odd_shapes(void **state)
+{
+	(void)state;
+	model_destroy(built("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{'security':"
+			    "[['x']],'paths':{'/a':[1],'/b':{'get':{}},'/c':2}}}}}"));
+	model_destroy(built("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{'paths':"
+			    "[[{}]]}}}}"));
+}
+
 static void quick_create(void **state)
 {
 	(void)state;
@@ -311,6 +321,7 @@ int main(void)
 		cmocka_unit_test(roles_gather_their_policies),
 		cmocka_unit_test(function_urls),
 		cmocka_unit_test(openapi_body),
+		cmocka_unit_test(openapi_of_odd_shapes),
 		cmocka_unit_test(quick_create),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
