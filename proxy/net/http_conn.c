@@ -366,6 +366,15 @@ static void fault(struct http_conn *c, enum http_fault fault, const char *detail
 	http_reply(x, &reply);
 }
 
+/* A slow client may need many times the limit for one large answer. */
+static bool takes_bytes(struct http_conn *c)
+{
+	size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+	bool progress = left < c->unwritten;
+	c->unwritten = left;
+	return progress;
+}
+
 static void on_timer(uv_timer_t *handle)
 {
 	struct http_conn *c = handle->data;
@@ -377,14 +386,16 @@ static void on_timer(uv_timer_t *handle)
 		return;
 	}
 	switch (c->wait) {
+	case HTTP_WAIT_WRITE:
+		if (!takes_bytes(c)) {
+			close_because(c, "client takes no bytes");
+		}
+		break;
 	case HTTP_WAIT_HEAD:
 		fault(c, HTTP_FAULT_HEAD_TIMEOUT, "head did not come in time");
 		break;
 	case HTTP_WAIT_BODY:
 		fault(c, HTTP_FAULT_HEAD_TIMEOUT, "body did not come in time");
-		break;
-	case HTTP_WAIT_WRITE:
-		close_because(c, "client takes no bytes");
 		break;
 	case HTTP_WAIT_IDLE:
 	case HTTP_WAIT_LINGER:
@@ -562,6 +573,7 @@ static void write_rest(struct http_conn *c)
 		return;
 	}
 	c->writing = true;
+	c->unwritten = SIZE_MAX;
 }
 
 static void flush(struct http_conn *c)

@@ -41,8 +41,14 @@ struct http_server {
 };
 
 /* What a connection waits for, hence what its deadline means. */
-enum http_wait { HTTP_WAIT_NONE, HTTP_WAIT_IDLE, HTTP_WAIT_HEAD, HTTP_WAIT_BODY, HTTP_WAIT_WRITE,
-	HTTP_WAIT_LINGER };
+enum http_wait {
+	HTTP_WAIT_NONE,
+	HTTP_WAIT_IDLE,
+	HTTP_WAIT_HEAD,
+	HTTP_WAIT_BODY,
+	HTTP_WAIT_WRITE,
+	HTTP_WAIT_LINGER,
+};
 
 struct http_conn {
 	struct scope scope; /* holds: own, tcp, timer */
@@ -62,6 +68,7 @@ struct http_conn {
 
 	struct http_out out; /* answers of the first in the queue */
 	struct http_out flight; /* what `write` is writing */
+	size_t unwritten; /* of it, when the deadline was looked at last */
 	uv_write_t write;
 	uv_shutdown_t shutdown;
 

@@ -326,6 +326,31 @@ static void destroy_cancels_after_any_number_of_turns(void **state)
 	}
 }
 
+/* In a child: our own mistake ends the program. */
+static void a_header_cannot_smuggle_another(void **state)
+{
+	(void)state;
+	const struct http_header bad[] = { { SPAN("x"), SPAN("a\r\nb: c") }, { SPAN("x"), SPAN("a\nb") },
+		{ SPAN("x\r\ny"), SPAN("a") }, { SPAN("x"), SPAN("a\0b") } };
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			uv_loop_t loop;
+			signal(SIGABRT, SIG_DFL);
+			dup2(open("/dev/null", O_WRONLY), 2);
+			uv_loop_init(&loop);
+			struct http_client *c = http_client_create(&loop);
+			http_client_send(c, &(struct http_client_request){ .method = "GET",
+				.url = "http://localhost:1/", .headers = &bad[i], .n_headers = 1,
+				.done = on_done });
+			_exit(0);
+		}
+		int status;
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	}
+}
+
 /* --- TLS --------------------------------------------------------------------------------------- */
 
 struct tls_server {
@@ -421,6 +446,7 @@ int main(void)
 		cmocka_unit_test(may_be_canceled_and_closed_from_its_callbacks),
 		cmocka_unit_test(a_paused_call_holds_its_data),
 		cmocka_unit_test(destroy_cancels_after_any_number_of_turns),
+		cmocka_unit_test(a_header_cannot_smuggle_another),
 		cmocka_unit_test(an_unknown_authority_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

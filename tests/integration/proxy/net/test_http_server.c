@@ -507,6 +507,39 @@ static void an_idle_connection_is_closed(void **state)
 	teardown(&f);
 }
 
+static void a_client_that_takes_no_bytes_is_closed(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup_with(&f, &(struct http_server_config){ .idle_timeout_ms = 20 });
+	peer_send(&f.peer, GET("/large"));
+	do {
+		uv_run(&f.loop, UV_RUN_ONCE);
+	} while (http_server_connections(f.server) || !f.n_requests);
+	teardown(&f);
+}
+
+static void a_slow_client_may_take_longer_than_the_limit(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup_with(&f, &(struct http_server_config){ .idle_timeout_ms = 100 });
+	peer_send(&f.peer, GET("/large"));
+	uint64_t start = uv_hrtime();
+	size_t got = 0;
+	/* 60 ns a byte: half a second in all. */
+	while (got < 8 << 20 && !f.peer.eof) {
+		uv_run(&f.loop, UV_RUN_NOWAIT);
+		if (uv_hrtime() - start > got * 60) {
+			peer_receive(&f.peer);
+			got = f.peer.got.len;
+		}
+	}
+	assert_false(f.peer.eof);
+	assert_true(got >= 8 << 20);
+	teardown(&f);
+}
+
 /* --- bodies ------------------------------------------------------------------------------------ */
 
 static void expect_continue_is_answered(void **state)
@@ -733,6 +766,8 @@ int main(void)
 		cmocka_unit_test(a_slow_head_is_refused_after_the_answers),
 		cmocka_unit_test(a_slow_body_is_refused),
 		cmocka_unit_test(an_idle_connection_is_closed),
+		cmocka_unit_test(a_client_that_takes_no_bytes_is_closed),
+		cmocka_unit_test(a_slow_client_may_take_longer_than_the_limit),
 		cmocka_unit_test(expect_continue_is_answered),
 		cmocka_unit_test(a_body_may_be_streamed),
 		cmocka_unit_test(a_paused_body_waits),
