@@ -57,7 +57,7 @@ static bool check_client(struct visit *v, const struct grant *g)
 		return false;
 	}
 	if (!callback_allowed(&v->l->config, g->redirect_uri)) {
-		visit_error_page(v, 403, "Callback URL mismatch",
+		visit_error_page(v, 403, "Oops, something went wrong",
 			"Callback URL mismatch. The provided redirect_uri is not in the list of allowed "
 			"callback URLs.",
 			arena_printf(v->arena,

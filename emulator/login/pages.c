@@ -50,10 +50,14 @@ static void add_people(struct buf *out, const struct page_login *p)
 
 static void add_heading(struct buf *out, const struct page_login *p)
 {
+	const char *app = *p->app ? p->app : p->client_id;
+	buf_add_str(out, "<p class=\"mark\" aria-hidden=\"true\">");
+	html_initial(out, app);
+	buf_add_str(out, "</p>");
 	buf_add_str(out, p->signup ? "<h1>Create your account</h1>" : "<h1>Welcome</h1>");
 	buf_add_str(out, p->signup ? "<p class=\"lead\">Sign up to continue to <b>"
 				   : "<p class=\"lead\">Log in to continue to <b>");
-	html_escape(out, *p->app ? p->app : p->client_id);
+	html_escape(out, app);
 	buf_add_str(out, "</b></p>");
 }
 

@@ -265,12 +265,21 @@ static void password(struct visit *v, const struct request *q)
 {
 	struct err err = ERR_INIT;
 	struct store_user user;
-	if (!require(v, q, "username") || !require(v, q, "password") ||
-		!check_audience(v, field(q, "audience"))) {
+	if (!require(v, q, "username")) {
 		return;
 	}
-	if (!session_is_email(field(q, "username"))) {
-		fail_grant(v, "Wrong email or password.", "the username must be an e-mail address");
+	if (!form_get(&q->form, "password")) {
+		visit_json_error(
+			v, 400, "invalid_request", "Missing required parameter: password", NULL);
+		return;
+	}
+	if (!check_audience(v, field(q, "audience"))) {
+		return;
+	}
+	if (!session_is_email(field(q, "username")) || !*field(q, "password")) {
+		fail_grant(v, "Wrong email or password.",
+			"any password will do but an empty one, and the username must be an e-mail "
+			"address");
 		return;
 	}
 	if (store_user_get(v->l->config.store, v->l->config.issuer, field(q, "username"), v->arena,
