@@ -206,11 +206,38 @@ const char *inputs_path(const struct inputs *in, size_t i)
 	return watch_path(in->list[i].file);
 }
 
-void inputs_signature(const struct inputs *in, struct buf *out)
+static void add_line(struct buf *out, const char *path, bool folder)
 {
+	struct mark m = mark_of(path);
+	buf_addf(out, "%s %" PRIu64 " %" PRId64 " %" PRIu64 "\n", path, folder ? 0 : m.size, m.mtime_ns,
+		m.ino);
+}
+
+/* The folders above path, up to root, that are not above `before`: each is so written once. */
+static void add_folders(struct buf *out, const char *path, const char *before, const char *root)
+{
+	size_t n = strlen(root);
+	if (strncmp(path, root, n) != 0 || path[n] != '/') {
+		return;
+	}
+	AUTO_FREE char *folder = xstrdup(path);
+	for (char *slash = strrchr(folder, '/'); slash && slash >= folder + n; slash = strrchr(folder, '/')) {
+		slash[1] = '\0';
+		if (strncmp(before, folder, strlen(folder)) == 0) {
+			return;
+		}
+		*slash = '\0';
+		add_line(out, folder, true);
+	}
+}
+
+void inputs_signature(const struct inputs *in, const char *root, struct buf *out)
+{
+	const char *before = "";
 	for (size_t i = 0; i < in->n; i++) {
-		struct mark m = mark_of(watch_path(in->list[i].file));
-		buf_addf(out, "%s %" PRIu64 " %" PRId64 " %" PRIu64 "\n", watch_path(in->list[i].file),
-			m.size, m.mtime_ns, m.ino);
+		const char *path = inputs_path(in, i);
+		add_folders(out, path, before, root);
+		add_line(out, path, false);
+		before = path;
 	}
 }

@@ -25,5 +25,6 @@ void inputs_end(struct inputs *in, const char *const *paths, size_t n, const cha
 enum inputs_state inputs_check(struct inputs *in);
 size_t inputs_count(const struct inputs *in);
 const char *inputs_path(const struct inputs *in, size_t i);
-/* One line per input that changes with it: path, size, times. For a cache that outlives the program. */
-void inputs_signature(const struct inputs *in, struct buf *out);
+/* One line per input that changes with it: path, size, times; and one per folder between them and `root`,
+ * which changes when an entry comes, goes or is turned elsewhere. For a cache that outlives the program. */
+void inputs_signature(const struct inputs *in, const char *root, struct buf *out);

@@ -1,0 +1,49 @@
+/* How a function's source becomes what its process loads: one struct of functions per kind of runtime. */
+#pragma once
+
+#include "proxy/base/buf.h"
+#include "runtime/bundle/helper.h"
+
+/* What to build; strings are borrowed for as long as the build runs. */
+struct build_order {
+	const char *function; /* name */
+	const char *runtime; /* "nodejs18.x" */
+	const char *entry; /* the handler as declared: "functions/private.handler" */
+	const char *src_path; /* below app; "." */
+	const char *app; /* absolute */
+	const char *outdir; /* absolute; this function's own */
+	const char *options; /* the function's bundle options, JSON; "" = none */
+};
+
+/* What came out. Spans and strings are valid for the call. */
+struct build_report {
+	bool ok;
+	bool changed; /* ok: what there is to load is not what it was */
+	const char *root; /* ok: absolute; the process's task root */
+	const char *handler; /* ok: below root */
+	const char *const *inputs; /* absolute paths that it was made of, also after an error */
+	size_t n_inputs;
+	const char *const *missing; /* absolute paths whose creation would change it */
+	size_t n_missing;
+	const char *message; /* !ok: one line */
+	const char *problem; /* !ok: for the terminal: file:line:column, the line, a caret */
+	double ms;
+};
+
+/* Exactly once per build; may run before build returns. */
+typedef void (*build_fn)(void *ctx, const struct build_report *report);
+
+struct bundler {
+	const char *name;
+	bool (*takes)(const char *runtime);
+	void (*build)(struct helper *helper, const struct build_order *order, build_fn fn, void *ctx);
+	bool cached; /* its output is a folder of its own, which a later run may use */
+};
+
+extern const struct bundler bundler_esbuild; /* Node: TypeScript and JavaScript, through the helper */
+extern const struct bundler bundler_plain; /* all others: the folder as it is */
+
+/* The one for a runtime; there always is one. */
+const struct bundler *bundler_for(const char *runtime);
+/* Turns the helper's error object into what a developer reads (file:line:column, the line, a caret). */
+void build_problem(struct buf *out, const cJSON *error);
