@@ -185,13 +185,15 @@ static void look_in(struct lookup *l, const struct jwks *set, const char *kid, c
 static struct lookup look(const struct issuer *i, const char *kid, const char *alg)
 {
 	struct lookup l = { NULL, true, ERR_INIT };
-	bool good = i->remote && clock_now_ms(i->keyset->clock) < i->good_until_ms;
+	int64_t now = clock_now_ms(i->keyset->clock);
+	bool good = i->remote && now < i->good_until_ms;
+	bool silent = i->failed && now < i->fetch_again_ms; /* asked just now, to no avail */
 	bool loopback = is_loopback(span_of(i->url));
 	if (loopback && good && !i->failed) {
 		look_in(&l, i->remote, kid, alg);
 		return l;
 	}
-	if (i->local && (!loopback || i->failed)) {
+	if (i->local && (!loopback || silent)) {
 		look_in(&l, i->local, kid, alg);
 	}
 	if (!l.key && good) {
