@@ -74,9 +74,9 @@ static void run(struct http_client *c, curl_socket_t fd, int flags)
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
 	struct watch *w = handle->data;
-	int flags = status < 0 ? CURL_CSELECT_ERR :
-				 (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-			(events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+	int flags = status < 0 ? CURL_CSELECT_ERR
+			       : (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+					 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 	run(w->client, w->fd, flags);
 }
 
@@ -138,8 +138,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 		log_error("net", "cannot watch a socket of the HTTP client");
 		return -1;
 	}
-	int events = (what & CURL_POLL_IN ? UV_READABLE : 0) |
-		(what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	int events =
+		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 	return uv_poll_start(&w->poll, events, on_poll);
 }
 
@@ -154,8 +154,8 @@ static void on_head_complete(struct http_call *call)
 	}
 	call->has_head = true;
 	if (call->req.on_head) {
-		call->req.on_head(call->req.ctx, (int)status, call->answer_headers,
-			call->n_answer_headers);
+		call->req.on_head(
+			call->req.ctx, (int)status, call->answer_headers, call->n_answer_headers);
 	}
 }
 
@@ -246,9 +246,9 @@ static void explain(const struct http_call *call, CURLcode rc, struct err *err)
 	/* A query may hold what is nobody's business in a log. */
 	struct span rest = span_of(call->url);
 	struct span place = span_cut(&rest, '?');
-	const char *reason = call->too_large ? "answer too large" :
-		call->error[0]               ? call->error :
-					       curl_easy_strerror(rc);
+	const char *reason = call->too_large  ? "answer too large"
+			     : call->error[0] ? call->error
+					      : curl_easy_strerror(rc);
 	err_set(err, code, "%s '%.*s': %s", call->method, SPAN_ARG(place), reason);
 }
 
@@ -278,8 +278,8 @@ static void finish(struct http_call *call, CURLcode rc)
 	/* Off the list first: done may end the client. */
 	list_remove(&call->node);
 	call->canceled = true;
-	call->req.done(call->req.ctx, &err, err.code == ERR_NONE ? (int)status : 0,
-		buf_span(&call->body));
+	call->req.done(
+		call->req.ctx, &err, err.code == ERR_NONE ? (int)status : 0, buf_span(&call->body));
 }
 
 static void add_to_curl(struct http_call *call)
@@ -290,7 +290,7 @@ static void add_to_curl(struct http_call *call)
 
 static void carry_out_notes(struct http_client *c)
 {
-	LIST_FOR_SAFE(node, &c->calls) {
+	LIST_FOR_SAFE (node, &c->calls) {
 		struct http_call *call = container_of(node, struct http_call, node);
 		if (call->canceled) {
 			call_free(call);
@@ -357,9 +357,9 @@ static void set_headers(struct http_call *call)
 		accept |= span_iis(name, "accept");
 		type |= span_iis(name, "content-type");
 		/* curl takes "Name:" as "leave it out" and "Name;" as "empty". */
-		AUTO_FREE char *line = value.len ?
-			xasprintf("%.*s: %.*s", SPAN_ARG(name), SPAN_ARG(value)) :
-			xasprintf("%.*s;", SPAN_ARG(name));
+		AUTO_FREE char *line =
+			value.len ? xasprintf("%.*s: %.*s", SPAN_ARG(name), SPAN_ARG(value))
+				  : xasprintf("%.*s;", SPAN_ARG(name));
 		add_line(call, line);
 	}
 	add_line(call, "Expect:");
@@ -377,8 +377,8 @@ static void set_method(struct http_call *call)
 	const struct http_client_request *r = &call->req;
 	struct span method = span_of(call->method);
 	/* RFC 9110 section 8.6: these say Content-Length: 0 rather than nothing. */
-	bool expects_body = span_is(method, "POST") || span_is(method, "PUT") ||
-		span_is(method, "PATCH");
+	bool expects_body =
+		span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH");
 	if (r->has_body || expects_body) {
 		curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, r->body.len ? r->body.ptr : "");
@@ -462,7 +462,7 @@ static void on_kick(uv_timer_t *handle)
 	struct http_client *c = handle->data;
 	scope_hold(&c->scope);
 	c->running = true;
-	LIST_FOR(node, &c->calls) {
+	LIST_FOR (node, &c->calls) {
 		struct http_call *call = container_of(node, struct http_call, node);
 		if (call->resumed && !call->canceled && call->added) {
 			call->resumed = false;
@@ -547,7 +547,7 @@ void http_client_destroy(struct http_client *c)
 	}
 	struct err err = ERR_INIT;
 	err_set(&err, ERR_CANCELED, "the HTTP client was closed");
-	LIST_FOR(node, &c->calls) {
+	LIST_FOR (node, &c->calls) {
 		struct http_call *call = container_of(node, struct http_call, node);
 		if (!call->canceled) {
 			call->canceled = true;

@@ -418,7 +418,8 @@ static bool take_upgrade(struct http_conn *c, struct http_exchange *x, struct sp
 		return false;
 	}
 	uv_os_fd_t fd;
-	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || (fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 ||
+		(fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
 		log_warn("net", "cannot hand over a websocket: no file descriptor");
 		return false;
 	}
@@ -505,7 +506,7 @@ static bool can_take(const struct http_conn *c)
 		return !c->body_paused;
 	}
 	return !c->last && c->n_queue < c->server->config.pipeline &&
-		http_out_size(&c->out) <= HTTP_OUT_MARK;
+	       http_out_size(&c->out) <= HTTP_OUT_MARK;
 }
 
 static void parse(struct http_conn *c, struct span *in)
@@ -671,7 +672,7 @@ void http_conn_advance(struct http_conn *c)
 			tell_drained(c);
 		}
 	} while (!c->scope.closing && ((c->pending.len != before && can_take(c)) ||
-		(!c->writing && http_out_size(&c->out))));
+					      (!c->writing && http_out_size(&c->out))));
 	c->busy = false;
 	settle(c);
 }

@@ -53,7 +53,7 @@ static enum http_parse_event malformed(struct http_parse *p, const char *detail)
 static bool is_token_char(unsigned char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		(c && strchr("!#$%&'*+-.^_`|~", c));
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool is_token(struct span s)
@@ -119,8 +119,8 @@ static enum http_parse_event scan_lines(struct http_parse *p, struct span in, si
 
 /* As scan_lines, but hands out the whole section once it is complete: a view into `in` if it came
  * in one piece, else into `held`, which the caller clears. */
-static enum http_parse_event collect_lines(struct http_parse *p, struct span *in,
-	struct span *section)
+static enum http_parse_event collect_lines(
+	struct http_parse *p, struct span *in, struct span *section)
 {
 	size_t used = 0;
 	enum http_parse_event ev = scan_lines(p, *in, &used);
@@ -285,8 +285,8 @@ static bool is_host(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-			(c >= 'a' && c <= 'z');
+		bool alnum =
+			(c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 		if (!alnum && (!c || !strchr("-._~%!$&'()*+;=:[]", c))) {
 			return false;
 		}
@@ -298,9 +298,9 @@ static bool is_host(struct span s)
 static bool reduce_absolute(struct http_request *req, struct http_header *host)
 {
 	struct span rest = req->target;
-	size_t scheme = span_starts(rest, SPAN("http://")) ? 7 :
-		span_starts(rest, SPAN("https://"))        ? 8 :
-							     0;
+	size_t scheme = span_starts(rest, SPAN("http://"))    ? 7
+			: span_starts(rest, SPAN("https://")) ? 8
+							      : 0;
 	if (scheme == 0) {
 		return false;
 	}
@@ -316,9 +316,9 @@ static bool reduce_absolute(struct http_request *req, struct http_header *host)
 		host->value = authority;
 	}
 	struct span path = span_n(rest.ptr + end, rest.len - end);
-	req->target = path.len && path.ptr[0] == '/' ?
-		path :
-		span_of(arena_printf(req->arena, "/%.*s", SPAN_ARG(path)));
+	req->target = path.len && path.ptr[0] == '/'
+			      ? path
+			      : span_of(arena_printf(req->arena, "/%.*s", SPAN_ARG(path)));
 	return true;
 }
 
@@ -393,8 +393,8 @@ static bool read_framing_header(struct framing *f, struct http_header *h)
 }
 
 /* RFC 9112 section 6.3, and never a guess: whatever two readers could take differently is bad. */
-static enum http_parse_event choose_body(struct http_parse *p, struct http_request *req,
-	const struct framing *f)
+static enum http_parse_event choose_body(
+	struct http_parse *p, struct http_request *req, const struct framing *f)
 {
 	p->left = p->body_len = 0;
 	p->state = HTTP_PARSE_AT_END;
@@ -443,12 +443,13 @@ static enum http_parse_event check_head(struct http_parse *p, struct http_reques
 	p->expect_continue = req->minor > 0 && f.expect.ptr && span_iis(f.expect, "100-continue");
 	enum http_parse_event ev = choose_body(p, req, &f);
 	p->websocket = req->minor > 0 && f.wants_upgrade && !req->has_body &&
-		span_is(req->method, "GET") && f.upgrade.ptr && list_has(f.upgrade, "websocket");
+		       span_is(req->method, "GET") && f.upgrade.ptr &&
+		       list_has(f.upgrade, "websocket");
 	return ev;
 }
 
-static enum http_parse_event next_head(struct http_parse *p, struct span *in,
-	struct http_request *req)
+static enum http_parse_event next_head(
+	struct http_parse *p, struct span *in, struct http_request *req)
 {
 	struct span section;
 	enum http_parse_event ev = collect_lines(p, in, &section);
@@ -479,8 +480,8 @@ static enum http_parse_event next_head(struct http_parse *p, struct span *in,
 
 /* --- the body ---------------------------------------------------------------------------------- */
 
-static enum http_parse_event next_piece(struct http_parse *p, struct span *in,
-	enum http_parse_state then)
+static enum http_parse_event next_piece(
+	struct http_parse *p, struct span *in, enum http_parse_state then)
 {
 	size_t n = in->len < p->left ? in->len : (size_t)p->left;
 	p->piece = span_n(in->ptr, n);
@@ -495,10 +496,10 @@ static enum http_parse_event next_piece(struct http_parse *p, struct span *in,
 
 static int hex_value(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' :
-		c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-		c >= 'A' && c <= 'F' ? c - 'A' + 10 :
-				       -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 static enum http_parse_event on_chunk_size(struct http_parse *p)
@@ -553,8 +554,8 @@ static enum http_parse_event chunk_byte(struct http_parse *p, char c)
 	}
 }
 
-static enum http_parse_event next_trailers(struct http_parse *p, struct span *in,
-	struct http_request *req)
+static enum http_parse_event next_trailers(
+	struct http_parse *p, struct span *in, struct http_request *req)
 {
 	struct span section;
 	enum http_parse_event ev = collect_lines(p, in, &section);
@@ -580,8 +581,8 @@ static enum http_parse_event next_trailers(struct http_parse *p, struct span *in
 	return HTTP_PARSE_END;
 }
 
-enum http_parse_event http_parse_next(struct http_parse *p, struct span *in,
-	struct http_request *req)
+enum http_parse_event http_parse_next(
+	struct http_parse *p, struct span *in, struct http_request *req)
 {
 	for (;;) {
 		if (p->state == HTTP_PARSE_IS_BAD) {

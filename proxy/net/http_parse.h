@@ -61,7 +61,7 @@ void http_parse_init(struct http_parse *p, size_t max_head, size_t max_body);
 void http_parse_fini(struct http_parse *p);
 /* Takes bytes off the front of *in up to the next event. `req` belongs to the caller and stays the
  * same from the first byte of a request to its END; req->arena is set and holds what is parsed. */
-enum http_parse_event http_parse_next(struct http_parse *p, struct span *in,
-	struct http_request *req);
+enum http_parse_event http_parse_next(
+	struct http_parse *p, struct span *in, struct http_request *req);
 /* Between two requests: no byte of the next one has come. */
 bool http_parse_idle(const struct http_parse *p);

@@ -115,7 +115,7 @@ void http_server_forget(struct http_server *s, struct http_conn *c)
 static void on_grace(uv_timer_t *handle)
 {
 	struct http_server *s = handle->data;
-	LIST_FOR_SAFE(node, &s->conns) {
+	LIST_FOR_SAFE (node, &s->conns) {
 		http_conn_close(container_of(node, struct http_conn, in_server));
 	}
 }
@@ -131,7 +131,7 @@ void http_server_close(struct http_server *s, unsigned grace_ms, void (*done)(vo
 		close_handle(&s->listeners[i].tcp);
 	}
 	uv_timer_start(&s->grace, on_grace, grace_ms, 0);
-	LIST_FOR_SAFE(node, &s->conns) {
+	LIST_FOR_SAFE (node, &s->conns) {
 		http_conn_retire(container_of(node, struct http_conn, in_server));
 	}
 	close_helpers_if_alone(s);
@@ -154,8 +154,8 @@ static int listen_on(struct http_server *s, const char *host, unsigned port)
 {
 	struct sockaddr_storage addr;
 	bool v6 = strchr(host, ':') != NULL;
-	int rc = v6 ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)&addr) :
-		      uv_ip4_addr(host, (int)port, (struct sockaddr_in *)&addr);
+	int rc = v6 ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)&addr)
+		    : uv_ip4_addr(host, (int)port, (struct sockaddr_in *)&addr);
 	if (rc < 0) {
 		return rc;
 	}
@@ -176,8 +176,8 @@ static unsigned bound_port(const uv_tcp_t *tcp)
 	struct sockaddr_storage addr;
 	int len = sizeof addr;
 	ENSURE(uv_tcp_getsockname(tcp, (struct sockaddr *)&addr, &len) == 0);
-	return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port :
-						  ((struct sockaddr_in *)&addr)->sin_port);
+	return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+						: ((struct sockaddr_in *)&addr)->sin_port);
 }
 
 static int listen_on_localhost(struct http_server *s, unsigned port)
@@ -233,7 +233,10 @@ struct http_server *http_server_open(uv_loop_t *loop, const char *host, unsigned
 		if (rc == UV_EADDRINUSE && port == 0 && tries < PORT_TRIES) {
 			continue;
 		}
-		err_set(err, rc == UV_EADDRINUSE ? ERR_BUSY : rc == UV_EINVAL ? ERR_INVALID : ERR_IO,
+		err_set(err,
+			rc == UV_EADDRINUSE ? ERR_BUSY
+			: rc == UV_EINVAL   ? ERR_INVALID
+					    : ERR_IO,
 			"listening on '%s' port %u: %s", host, port, uv_strerror(rc));
 		return NULL;
 	}

@@ -61,7 +61,8 @@ enum http_fault {
 
 struct http_reply {
 	int status;
-	const struct http_header *headers; /* without content-length, connection, date, transfer-encoding */
+	const struct http_header
+		*headers; /* without content-length, connection, date, transfer-encoding */
 	size_t n_headers;
 	struct span body; /* copied */
 };
@@ -85,7 +86,8 @@ struct http_server_config {
 	unsigned head_timeout_ms; /* first byte to end of head; 0 = 20 s */
 	unsigned body_timeout_ms; /* longest silence within a body; 0 = 30 s */
 	unsigned idle_timeout_ms; /* between requests; 0 = 75 s; UINT_MAX = none */
-	unsigned pipeline; /* how many requests of one connection may be unanswered at once; the answers
+	unsigned
+		pipeline; /* how many requests of one connection may be unanswered at once; the answers
 			    * leave in order whatever order they are given in; 0 = 1 */
 	unsigned max_connections; /* 0 = 10000; above it new ones are closed at once */
 	bool send_date; /* a Date header on each reply */
@@ -101,7 +103,8 @@ struct http_server *http_server_open(uv_loop_t *loop, const char *host, unsigned
 unsigned http_server_port(const struct http_server *s);
 /* Stops listening; idle connections close, busy ones close after their answers but at the latest
  * after grace_ms. done(ctx) runs when all is closed (NULL allowed). */
-void http_server_close(struct http_server *s, unsigned grace_ms, void (*done)(void *ctx), void *ctx);
+void http_server_close(
+	struct http_server *s, unsigned grace_ms, void (*done)(void *ctx), void *ctx);
 /* For tests and status: connections now open. */
 unsigned http_server_connections(const struct http_server *s);
 

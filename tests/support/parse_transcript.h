@@ -15,8 +15,8 @@ static inline void transcript_headers(struct buf *out, const struct http_header 
 	}
 }
 
-static inline void transcript_head(struct buf *out, const struct http_parse *p,
-	const struct http_request *r)
+static inline void transcript_head(
+	struct buf *out, const struct http_parse *p, const struct http_request *r)
 {
 	buf_addf(out, "HEAD %.*s %.*s 1.%d %s %zu\n", SPAN_ARG(r->method), SPAN_ARG(r->target),
 		r->minor, p->keep_alive ? "keep" : "close", r->n_headers);
@@ -24,8 +24,8 @@ static inline void transcript_head(struct buf *out, const struct http_parse *p,
 }
 
 /* Feeds `bytes` in pieces of `cut` bytes, each from memory of its own, and appends to `out`. */
-static inline void transcript(struct buf *out, struct span bytes, size_t cut, size_t max_head,
-	size_t max_body)
+static inline void transcript(
+	struct buf *out, struct span bytes, size_t cut, size_t max_head, size_t max_body)
 {
 	struct http_parse p;
 	http_parse_init(&p, max_head, max_body);

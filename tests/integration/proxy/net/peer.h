@@ -24,13 +24,15 @@ struct peer {
 	int fd;
 	struct buf got; /* everything received */
 	bool eof;
+	bool reset; /* the end was not a goodbye */
 };
 
 static inline void peer_connect(struct peer *p, uv_loop_t *loop, unsigned port)
 {
 	*p = (struct peer){ .loop = loop, .fd = socket(AF_INET, SOCK_STREAM, 0) };
 	buf_init(&p->got, (size_t)1 << 26);
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	assert_int_equal(connect(p->fd, (struct sockaddr *)&addr, sizeof addr), 0);
 }
@@ -71,6 +73,7 @@ static inline void peer_receive(struct peer *p)
 		buf_add(&p->got, bytes, (size_t)n);
 	} else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
 		p->eof = true;
+		p->reset = n < 0;
 	}
 }
 
@@ -85,9 +88,9 @@ static inline void peer_turn(struct peer *p)
 }
 
 /* Turns until cond holds; a cond that never does fails by the limit of the test runner. */
-#define TURN_UNTIL(p, cond)                                                                        \
-	do {                                                                                       \
-		peer_turn(p);                                                                      \
+#define TURN_UNTIL(p, cond)   \
+	do {                  \
+		peer_turn(p); \
 	} while (!(cond))
 
 static inline void peer_expect(struct peer *p, const char *bytes)

@@ -118,7 +118,9 @@ static void on_done(void *ctx, const struct err *err, int status, struct span bo
 static struct http_client_request request_of(struct fixture *f, char url[64], const char *path)
 {
 	snprintf(url, 64, "http://localhost:%u%s", http_server_port(f->server), path);
-	return (struct http_client_request){ .method = "GET", .url = url, .done = on_done, .ctx = f };
+	return (struct http_client_request){
+		.method = "GET", .url = url, .done = on_done, .ctx = f
+	};
 }
 
 static void on_data(void *ctx, struct span piece)
@@ -330,8 +332,9 @@ static void destroy_cancels_after_any_number_of_turns(void **state)
 static void a_header_cannot_smuggle_another(void **state)
 {
 	(void)state;
-	const struct http_header bad[] = { { SPAN("x"), SPAN("a\r\nb: c") }, { SPAN("x"), SPAN("a\nb") },
-		{ SPAN("x\r\ny"), SPAN("a") }, { SPAN("x"), SPAN("a\0b") } };
+	const struct http_header bad[] = { { SPAN("x"), SPAN("a\r\nb: c") },
+		{ SPAN("x"), SPAN("a\nb") }, { SPAN("x\r\ny"), SPAN("a") },
+		{ SPAN("x"), SPAN("a\0b") } };
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
@@ -341,8 +344,10 @@ static void a_header_cannot_smuggle_another(void **state)
 			uv_loop_init(&loop);
 			struct http_client *c = http_client_create(&loop);
 			http_client_send(c, &(struct http_client_request){ .method = "GET",
-				.url = "http://localhost:1/", .headers = &bad[i], .n_headers = 1,
-				.done = on_done });
+						    .url = "http://localhost:1/",
+						    .headers = &bad[i],
+						    .n_headers = 1,
+						    .done = on_done });
 			_exit(0);
 		}
 		int status;

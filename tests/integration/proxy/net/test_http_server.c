@@ -7,8 +7,8 @@
 #define HEAD_200(len) "HTTP/1.1 200 OK\r\ncontent-length: " len "\r\n"
 #define REPLY_200(len, body) HEAD_200(len) "\r\n" body
 #define REPLY_CLOSE(len, body) HEAD_200(len) "connection: close\r\n\r\n" body
-#define BAD_REQUEST                                                                                \
-	"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 25\r\n"      \
+#define BAD_REQUEST                                                                            \
+	"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 25\r\n" \
 	"connection: close\r\n\r\n{\"message\":\"Bad Request\"}"
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -140,8 +140,9 @@ static void a_request_byte_by_byte_is_answered(void **state)
 	(void)state;
 	struct fixture f;
 	setup(&f);
-	const char request[] = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-			       "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n";
+	const char request[] =
+		"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n";
 	for (size_t i = 0; i < sizeof request - 1; i++) {
 		peer_send(&f.peer, (char[]){ request[i], '\0' });
 		peer_turn(&f.peer);
@@ -163,8 +164,8 @@ static void pipelined_answers_leave_in_order(void **state)
 	}
 	assert_int_equal(f.peer.got.len, 0);
 	reply(f.held[0], "first");
-	peer_expect(&f.peer, REPLY_200("5", "first") REPLY_200("6", "second")
-				     REPLY_200("5", "hello"));
+	peer_expect(
+		&f.peer, REPLY_200("5", "first") REPLY_200("6", "second") REPLY_200("5", "hello"));
 	teardown(&f);
 }
 
@@ -228,9 +229,9 @@ static void head_204_and_304_have_no_body(void **state)
 	struct fixture f;
 	setup(&f);
 	peer_send(&f.peer, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" GET("/204") GET("/304") GET("/"));
-	peer_expect(&f.peer, HEAD_200("5") "\r\nHTTP/1.1 204 No Content\r\n\r\n"
-					   "HTTP/1.1 304 Not Modified\r\n\r\n"
-				     REPLY_200("5", "hello"));
+	peer_expect(&f.peer,
+		HEAD_200("5") "\r\nHTTP/1.1 204 No Content\r\n\r\n"
+			      "HTTP/1.1 304 Not Modified\r\n\r\n" REPLY_200("5", "hello"));
 	teardown(&f);
 }
 
@@ -293,8 +294,8 @@ static void a_slow_reader_stops_the_stream(void **state)
 		}
 	}
 	http_reply_end(f.held[0]);
-	TURN_UNTIL(&f.peer, f.peer.got.len >= written &&
-		memcmp(f.peer.got.ptr + f.peer.got.len - 7, "\r\n0\r\n\r\n", 7) == 0);
+	TURN_UNTIL(&f.peer, f.peer.got.len >= written && memcmp(f.peer.got.ptr + f.peer.got.len - 7,
+								 "\r\n0\r\n\r\n", 7) == 0);
 	teardown(&f);
 }
 
@@ -327,6 +328,43 @@ static void http_1_0(void **state)
 	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nuntil close");
 	peer_expect_eof(&f.peer);
 	teardown(&f);
+}
+
+static void what_waits_behind_a_closing_answer_is_gone(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	const char *hold = "GET /hold HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+	peer_send(&f.peer, hold);
+	peer_send(&f.peer, hold);
+	TURN_UNTIL(&f.peer, f.n_held == 2);
+	http_reply_begin(f.held[0], &(struct http_reply){ .status = 200 }, -1);
+	http_reply_end(f.held[0]);
+	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
+	peer_expect_eof(&f.peer);
+	shutdown(f.peer.fd, SHUT_WR);
+	TURN_UNTIL(&f.peer, f.n_gone == 1);
+	teardown(&f);
+}
+
+static void a_closing_server_answers_what_it_has_taken(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	peer_send(&f.peer, GET("/hold") GET("/hold"));
+	TURN_UNTIL(&f.peer, f.n_held == 2);
+	bool done = false;
+	http_server_close(f.server, 10000, set_true, &done);
+	reply(f.held[0], "first");
+	peer_expect(&f.peer, REPLY_200("5", "first"));
+	reply(f.held[1], "last");
+	peer_expect(&f.peer, REPLY_CLOSE("4", "last"));
+	peer_expect_eof(&f.peer);
+	peer_close(&f.peer);
+	run_dry(&f.loop);
+	assert_true(done);
 }
 
 static void a_half_closed_client_gets_its_answer(void **state)
@@ -444,11 +482,15 @@ static void the_last_answer_survives_unread_input(void **state)
 	peer_send(&f.peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n");
 	static char block[64 * 1024 + 1];
 	memset(block, 'x', sizeof block - 1);
-	for (int i = 0; i < 32; i++) {
-		peer_send(&f.peer, block);
-	}
+	peer_send(&f.peer, block);
 	peer_expect(&f.peer, "HTTP/1.1 413 Content Too Large\r\n");
-	TURN_UNTIL(&f.peer, f.peer.eof);
+	for (int i = 0; i < 8; i++) {
+		peer_send(&f.peer, block);
+		peer_turn(&f.peer);
+	}
+	shutdown(f.peer.fd, SHUT_WR);
+	TURN_UNTIL(&f.peer, f.peer.eof && http_server_connections(f.server) == 0);
+	assert_false(f.peer.reset);
 	teardown(&f);
 }
 
@@ -592,7 +634,7 @@ static bool on_head(void *ctx, struct http_exchange *x)
 	return true;
 }
 
-#define STREAM(path)                                                                               \
+#define STREAM(path) \
 	"POST " path " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
 
 static void a_body_may_be_streamed(void **state)
@@ -676,7 +718,7 @@ static bool on_upgrade(void *ctx, struct span path, struct span head, int fd)
 	return true;
 }
 
-#define UPGRADE(path)                                                                              \
+#define UPGRADE(path) \
 	"GET " path " HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 static void an_upgrade_hands_over_the_socket(void **state)
@@ -703,8 +745,8 @@ static void a_taken_port_is_busy(void **state)
 	struct fixture f;
 	setup(&f);
 	struct err err = ERR_INIT;
-	assert_null(http_server_open(&f.loop, "127.0.0.1", http_server_port(f.server), &f.config,
-		&err));
+	assert_null(http_server_open(
+		&f.loop, "127.0.0.1", http_server_port(f.server), &f.config, &err));
 	assert_int_equal(err.code, ERR_BUSY);
 	assert_null(http_server_open(&f.loop, "not numeric", 0, &f.config, &err));
 	assert_int_equal(err.code, ERR_INVALID);
@@ -726,7 +768,8 @@ static void localhost_listens_on_both(void **state)
 	peer_close(&p);
 	p = (struct peer){ .loop = &f.loop, .fd = socket(AF_INET6, SOCK_STREAM, 0) };
 	buf_init(&p.got, 4096);
-	struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback,
+	struct sockaddr_in6 addr = { .sin6_family = AF_INET6,
+		.sin6_addr = in6addr_loopback,
 		.sin6_port = htons((uint16_t)http_server_port(s)) };
 	if (connect(p.fd, (struct sockaddr *)&addr, sizeof addr) == 0) {
 		peer_send(&p, GET("/"));
@@ -754,6 +797,8 @@ int main(void)
 		cmocka_unit_test(a_slow_reader_stops_the_stream),
 		cmocka_unit_test(closes_when_asked),
 		cmocka_unit_test(http_1_0),
+		cmocka_unit_test(what_waits_behind_a_closing_answer_is_gone),
+		cmocka_unit_test(a_closing_server_answers_what_it_has_taken),
 		cmocka_unit_test(a_half_closed_client_gets_its_answer),
 		cmocka_unit_test(a_half_closed_client_may_count_as_gone),
 		cmocka_unit_test(a_reset_tells_each_exchange),

@@ -187,8 +187,11 @@ static void run_script(const char *const script[2], int turns, disturb_fn distur
 	struct sweep s = { 0 };
 	list_init(&s.jobs);
 	uv_loop_init(&s.loop);
-	struct http_server_config config = { .ctx = &s, .on_request = on_request,
-		.on_head = on_head, .on_upgrade = on_upgrade, .pipeline = 3 };
+	struct http_server_config config = { .ctx = &s,
+		.on_request = on_request,
+		.on_head = on_head,
+		.on_upgrade = on_upgrade,
+		.pipeline = 3 };
 	struct err err = ERR_INIT;
 	s.server = http_server_open(&s.loop, "127.0.0.1", 0, &config, &err);
 	assert_non_null(s.server);
@@ -275,11 +278,11 @@ static void answer_all_while_closing(struct sweep *s)
 	}
 }
 
-#define SWEEP_TEST(name, disturb)                                                                  \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		(void)state;                                                                       \
-		sweep(disturb);                                                                    \
+#define SWEEP_TEST(name, disturb)      \
+	static void name(void **state) \
+	{                              \
+		(void)state;           \
+		sweep(disturb);        \
 	}
 
 SWEEP_TEST(server_closes_at_once, close_hard)

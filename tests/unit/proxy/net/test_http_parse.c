@@ -36,7 +36,8 @@ static void assert_transcript(struct span bytes, const char *want)
 static void reads_a_request_without_body(void **state)
 {
 	(void)state;
-	ASSERT_TRANSCRIPT("GET /a%2Fb?x=%20 HTTP/1.1\r\nHost: h:1\r\nX-Empty:\r\nx-a:  v w \t\r\n\r\n",
+	ASSERT_TRANSCRIPT(
+		"GET /a%2Fb?x=%20 HTTP/1.1\r\nHost: h:1\r\nX-Empty:\r\nx-a:  v w \t\r\n\r\n",
 		"HEAD GET /a%2Fb?x=%20 1.1 keep 3\n Host=h:1\n X-Empty=\n x-a=v w\nEND 0\nMORE\n");
 }
 
@@ -80,7 +81,8 @@ static void one_empty_line_before_a_request_is_passed_over(void **state)
 	(void)state;
 	ASSERT_TRANSCRIPT("\r\nGET / HTTP/1.0\r\n\r\n\r\nGET / HTTP/1.0\r\n\r\n",
 		"HEAD GET / 1.0 close 0\nEND 0\nHEAD GET / 1.0 close 0\nEND 0\nMORE\n");
-	ASSERT_TRANSCRIPT("\r\n\r\nGET / HTTP/1.0\r\n\r\n", "BAD 0 empty lines before the request\n");
+	ASSERT_TRANSCRIPT(
+		"\r\n\r\nGET / HTTP/1.0\r\n\r\n", "BAD 0 empty lines before the request\n");
 }
 
 static void path_and_query_are_views_of_the_target(void **state)
@@ -140,10 +142,10 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	/* framing that two readers could take differently */
-	{ "length and chunked", SPAN(POST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
-		MALFORMED },
-	{ "chunked and length", SPAN(POST "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"),
-		MALFORMED },
+	{ "length and chunked",
+		SPAN(POST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"), MALFORMED },
+	{ "chunked and length",
+		SPAN(POST "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"), MALFORMED },
 	{ "two lengths", SPAN(POST "Content-Length: 3\r\nContent-Length: 4\r\n\r\n"), MALFORMED },
 	{ "the same length twice", SPAN(POST "Content-Length: 3\r\nContent-Length: 3\r\n\r\n"),
 		MALFORMED },
@@ -157,9 +159,11 @@ static const struct refusal refusals[] = {
 		MALFORMED },
 	{ "unknown coding", SPAN(POST "Transfer-Encoding: gzip\r\n\r\n"), MALFORMED },
 	{ "coding list", SPAN(POST "Transfer-Encoding: gzip, chunked\r\n\r\n"), MALFORMED },
-	{ "chunked not last", SPAN(POST "Transfer-Encoding: chunked, identity\r\n\r\n"), MALFORMED },
-	{ "chunked twice", SPAN(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
-				     "\r\n"),
+	{ "chunked not last", SPAN(POST "Transfer-Encoding: chunked, identity\r\n\r\n"),
+		MALFORMED },
+	{ "chunked twice",
+		SPAN(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
+			  "\r\n"),
 		MALFORMED },
 	{ "chunked with a vertical tab", SPAN(POST "Transfer-Encoding: \vchunked\r\n\r\n"),
 		MALFORMED },
@@ -259,8 +263,8 @@ static void refuses_every_odd_shape(void **state)
 	}
 }
 
-static void assert_filled(const char *start, const char *fill, size_t times, const char *end,
-	const char *last_event)
+static void assert_filled(
+	const char *start, const char *fill, size_t times, const char *end, const char *last_event)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	buf_add_str(&b, start);
