@@ -12,7 +12,9 @@
 #include <uthash.h>
 
 #include "emulator/cognito/cognito.h"
+#include "emulator/control.h"
 #include "emulator/gateway/gateway.h"
+#include "emulator/history.h"
 #include "emulator/lambda/invoke_api.h"
 #include "emulator/login/login.h"
 #include "emulator/narrate.h"
@@ -53,6 +55,7 @@ struct deployment {
 	struct gateway *gateway;
 	struct cognito *cognito;
 	struct invoke_api *invoke_api;
+	struct history *history;
 	struct list providers; /* struct provider */
 	struct list agents; /* struct agent */
 	struct flight *flights;
@@ -130,13 +133,15 @@ static void end_flight(struct deployment *d, uint64_t wire_id)
 
 static void on_invocation_start(void *ctx, const struct lambda_record *r)
 {
-	(void)ctx;
+	struct deployment *d = ctx;
+	history_start(d->history, r);
 	narrate_start(r);
 }
 
 static void on_invocation_end(void *ctx, const struct lambda_record *r)
 {
-	(void)ctx;
+	struct deployment *d = ctx;
+	history_end(d->history, r);
 	narrate_end(r);
 }
 
@@ -433,6 +438,16 @@ static void on_app(struct deployment *d, struct bridge_peer *p, const struct wir
 	buf_fini(&outputs);
 }
 
+static void on_log(struct deployment *d, const struct wire_message *m)
+{
+	struct err err = ERR_INIT;
+	AUTO_JSON cJSON *meta = json_parse(m->meta, &err);
+	const char *request_id = json_str(meta, "requestId");
+	if (request_id) {
+		history_log(d->history, request_id, m->payload);
+	}
+}
+
 void deployment_on_message(struct deployment *d, struct bridge_peer *p, const struct wire_message *m)
 {
 	switch (m->type) {
@@ -445,6 +460,9 @@ void deployment_on_message(struct deployment *d, struct bridge_peer *p, const st
 		break;
 	case WIRE_CHUNK:
 		lambda_on_chunk(d->lambda, m->id, m->meta, m->payload);
+		break;
+	case WIRE_LOG:
+		on_log(d, m);
 		break;
 	default:
 		break;
@@ -529,6 +547,31 @@ static bool authorize_invoke(void *ctx, const struct http_request *r, const char
 	return good;
 }
 
+/* The provider of that issuer, or the only one. */
+static struct provider *choose_provider(struct deployment *d, const char *issuer, struct err *err)
+{
+	struct provider *found = issuer[0] ? find_provider(d, issuer) : NULL;
+	if (issuer[0] && !found) {
+		err_set(err, ERR_NOT_FOUND, "the app has no login provider '%s'", issuer);
+	} else if (!issuer[0] && list_empty(&d->providers)) {
+		err_set(err, ERR_NOT_FOUND, "the app declares no login provider");
+	} else if (!issuer[0] && d->providers.next->next != &d->providers) {
+		err_set(err, ERR_INVALID,
+			"the app has several login providers: name one with --provider");
+	} else if (!issuer[0]) {
+		found = container_of(d->providers.next, struct provider, link);
+	}
+	return found;
+}
+
+static int issue_tokens(void *ctx, const char *issuer, const char *user, const char *client_id,
+	const char *scope, const char *audience, struct buf *out, struct err *err)
+{
+	struct provider *p = choose_provider(ctx, issuer, err);
+	return p ? login_issue_tokens(p->login, user, client_id, scope, audience, out, err) :
+		   -(int)err->code;
+}
+
 bool deployment_on_request(struct deployment *d, struct http_exchange *x)
 {
 	const struct http_request *r = http_request(x);
@@ -538,6 +581,12 @@ bool deployment_on_request(struct deployment *d, struct http_exchange *x)
 	}
 	if (invoke_api_handles(r->path)) {
 		invoke_api_request(d->invoke_api, x);
+		return true;
+	}
+	if (control_handles(r->path)) {
+		control_request(&(struct control){ .model = d->model, .history = d->history,
+					.issue_tokens = issue_tokens, .ctx = d },
+			x);
 		return true;
 	}
 	return false;
@@ -566,6 +615,7 @@ struct deployment *deployment_create(const struct deployment_config *c, const ch
 	d->config = *c;
 	d->app = xstrdup(app);
 	d->stage = xstrdup(stage);
+	d->history = history_create();
 	list_init(&d->providers);
 	list_init(&d->agents);
 	snprintf(d->service_url, sizeof d->service_url, "http://localhost:%u", c->service_port);
@@ -580,6 +630,7 @@ struct deployment *deployment_create(const struct deployment_config *c, const ch
 		err);
 	if (!d->auth) {
 		lambda_destroy(d->lambda);
+		history_destroy(d->history);
 		free(d->app);
 		free(d->stage);
 		free(d);
@@ -595,6 +646,7 @@ static void free_deployment(struct deployment *d)
 	cognito_destroy(d->cognito);
 	auth_destroy(d->auth);
 	lambda_destroy(d->lambda);
+	history_destroy(d->history);
 	model_destroy(d->model);
 	struct flight *f, *next;
 	HASH_ITER (hh, d->flights, f, next) {

@@ -1,6 +1,10 @@
-/* One function a command, each in a file of its own (cmd_<name>.c). */
+/* One function a command, in files named cmd_<what>.c. */
 #pragma once
 
 #include "runtime/cli/commands.h"
 
 int cmd_start(const struct options *o);
+int cmd_token(const struct options *o);
+int cmd_credentials(const struct options *o);
+int cmd_request(const struct options *o);
+int cmd_invoke(const struct options *o);

@@ -20,6 +20,10 @@ static int cmd_version(const struct options *o)
 
 static int (*const COMMANDS[])(const struct options *o) = {
 	[COMMAND_START] = cmd_start,
+	[COMMAND_INVOKE] = cmd_invoke,
+	[COMMAND_TOKEN] = cmd_token,
+	[COMMAND_CREDENTIALS] = cmd_credentials,
+	[COMMAND_REQUEST] = cmd_request,
 	[COMMAND_HELP] = cmd_help,
 	[COMMAND_VERSION] = cmd_version,
 };

@@ -1,0 +1,215 @@
+#include "emulator/history.h"
+
+#include <stdlib.h>
+
+#include "proxy/base/json.h"
+#include "proxy/base/list.h"
+
+struct entry {
+	struct list link; /* struct history.entries, oldest first */
+	char *request_id, *function, *handler, *source, *error_type;
+	struct buf event, result, logs;
+	int64_t started_ms;
+	double duration_ms;
+	const char *outcome; /* a literal */
+	bool ended;
+};
+
+struct history {
+	struct list entries;
+	size_t count, bytes;
+};
+
+struct history *history_create(void)
+{
+	struct history *h = xalloc(sizeof *h);
+	list_init(&h->entries);
+	return h;
+}
+
+static size_t weight(const struct entry *e)
+{
+	return sizeof *e + e->event.cap + e->result.cap + e->logs.cap;
+}
+
+static void entry_free(struct history *h, struct entry *e)
+{
+	list_remove(&e->link);
+	h->count--;
+	h->bytes -= weight(e);
+	free(e->request_id);
+	free(e->function);
+	free(e->handler);
+	free(e->source);
+	free(e->error_type);
+	buf_fini(&e->event);
+	buf_fini(&e->result);
+	buf_fini(&e->logs);
+	free(e);
+}
+
+void history_destroy(struct history *h)
+{
+	if (h) {
+		while (!list_empty(&h->entries)) {
+			entry_free(h, container_of(h->entries.next, struct entry, link));
+		}
+		free(h);
+	}
+}
+
+static void trim(struct history *h)
+{
+	while (h->count > HISTORY_RECORDS || (h->bytes > HISTORY_BYTES && h->count > 1)) {
+		entry_free(h, container_of(h->entries.next, struct entry, link));
+	}
+}
+
+void history_start(struct history *h, const struct lambda_record *r)
+{
+	struct entry *e = xalloc(sizeof *e);
+	e->request_id = xstrdup(r->request_id);
+	e->function = xstrdup(r->function);
+	e->handler = xstrdup(r->handler);
+	e->source = xstrdup(r->source);
+	e->started_ms = r->started_ms;
+	e->outcome = "running";
+	buf_init(&e->event, 16u << 20);
+	buf_init(&e->result, 16u << 20);
+	buf_init(&e->logs, HISTORY_LOG_MAX);
+	buf_add_span(&e->event, r->event);
+	list_push_back(&h->entries, &e->link);
+	h->count++;
+	h->bytes += weight(e);
+	trim(h);
+}
+
+/* The newest of that id: a retry has its predecessor's. Recent ones stand at the end. */
+static struct entry *find(const struct history *h, const char *request_id)
+{
+	for (struct list *node = h->entries.prev; node != &h->entries; node = node->prev) {
+		struct entry *e = container_of(node, struct entry, link);
+		if (strcmp(e->request_id, request_id) == 0) {
+			return e;
+		}
+	}
+	return NULL;
+}
+
+void history_log(struct history *h, const char *request_id, struct span text)
+{
+	struct entry *e = find(h, request_id);
+	if (e) {
+		h->bytes -= weight(e);
+		buf_add_span(&e->logs, text);
+		h->bytes += weight(e);
+		trim(h);
+	}
+}
+
+static const char *outcome_name(enum lambda_outcome outcome)
+{
+	switch (outcome) {
+	case LAMBDA_OK:
+		return "ok";
+	case LAMBDA_FUNCTION_ERROR:
+		return "error";
+	case LAMBDA_THROTTLED:
+		return "throttled";
+	case LAMBDA_UNAVAILABLE:
+		return "unavailable";
+	}
+	return "?";
+}
+
+void history_end(struct history *h, const struct lambda_record *r)
+{
+	struct entry *e = find(h, r->request_id);
+	if (!e || e->ended) {
+		return;
+	}
+	h->bytes -= weight(e);
+	buf_add_span(&e->result, r->result);
+	h->bytes += weight(e);
+	e->error_type = xstrdup(r->error_type);
+	e->outcome = outcome_name(r->outcome);
+	e->duration_ms = r->duration_ms;
+	e->ended = true;
+	trim(h);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* "API GET /private" -> "GET /private" */
+static struct span route_of(const struct entry *e)
+{
+	struct span source = span_of(e->source);
+	return span_starts(source, SPAN("API ")) ? span_n(source.ptr + 4, source.len - 4) :
+						   (struct span){ NULL, 0 };
+}
+
+static bool matches(const struct entry *e, const struct history_filter *f)
+{
+	return (!f->function.ptr || span_is(f->function, e->function) ||
+		       span_is(f->function, e->handler)) &&
+		(!f->route.ptr || span_eq(f->route, route_of(e))) &&
+		(!f->request_id.ptr || span_is(f->request_id, e->request_id));
+}
+
+static void add_value(struct buf *out, const char *name, struct span text)
+{
+	struct err err = ERR_INIT;
+	cJSON *tree = json_parse(text, &err);
+	json_add_name(out, name);
+	if (tree) {
+		buf_add_span(out, text);
+	} else {
+		json_add_string(out, text);
+	}
+	cJSON_Delete(tree);
+}
+
+static void add_entry(struct buf *out, const struct entry *e)
+{
+	buf_add_char(out, '{');
+	json_add_member(out, "requestId", span_of(e->request_id));
+	json_add_member(out, "function", span_of(e->function));
+	json_add_member(out, "handler", span_of(e->handler));
+	json_add_member(out, "source", span_of(e->source));
+	if (route_of(e).ptr) {
+		json_add_member(out, "route", route_of(e));
+	}
+	json_add_member_int(out, "startedMs", e->started_ms);
+	json_add_member(out, "outcome", span_of(e->outcome));
+	add_value(out, "event", buf_span(&e->event));
+	if (e->ended) {
+		json_add_name(out, "durationMs");
+		buf_addf(out, "%.2f", e->duration_ms);
+		json_add_member(out, "errorType", span_of(e->error_type));
+		add_value(out, "response", buf_span(&e->result));
+	}
+	json_add_member(out, "logs", buf_span(&e->logs));
+	buf_add_char(out, '}');
+}
+
+void history_write(const struct history *h, const struct history_filter *f, struct buf *out)
+{
+	size_t matching = 0;
+	LIST_FOR (node, &h->entries) {
+		matching += matches(container_of(node, struct entry, link), f);
+	}
+	size_t skip = f->limit && matching > f->limit ? matching - f->limit : 0;
+	bool first = true;
+	buf_add_char(out, '[');
+	LIST_FOR (node, &h->entries) {
+		const struct entry *e = container_of(node, struct entry, link);
+		if (!matches(e, f) || skip) {
+			skip -= skip && matches(e, f);
+			continue;
+		}
+		buf_add_str(out, first ? "" : ",");
+		first = false;
+		add_entry(out, e);
+	}
+	buf_add_char(out, ']');
+}
