@@ -260,11 +260,11 @@ static void add_query(struct mapped_request *out, struct span name, struct span 
 	out->query[out->n_query++] = (struct http_header){ name, value };
 }
 
-static struct span encoded(struct arena *arena, struct span text)
+static struct span encoded(struct arena *arena, struct span text, const char *keep)
 {
 	struct buf out = { arena_alloc(arena, text.len * 3 + 1), 0, text.len * 3 + 1, text.len * 3,
 		false };
-	percent_encode(&out, text, "");
+	percent_encode(&out, text, keep);
 	return buf_span(&out);
 }
 
@@ -277,19 +277,21 @@ void mapping_apply(const struct model_mapping *m, const struct context *c, struc
 	}
 	struct span value = key.op == OP_REMOVE ? SPAN("") : mapping_value(m->value, c, path);
 	if (key.place == PLACE_PATH) {
-		out->path = value;
+		/* What a path may hold stays (RFC 3986 section 3.3), escapes included. */
+		out->path = encoded(out->arena, value, "/%!$&'()*+,;=:@");
 		return;
 	}
 	if (key.op != OP_APPEND && key.place == PLACE_HEADER) {
 		remove_pairs(out->head.headers, &out->head.n_headers, key.name, true);
 	} else if (key.op != OP_APPEND) {
-		remove_pairs(out->query, &out->n_query, encoded(out->arena, key.name), false);
+		remove_pairs(out->query, &out->n_query, encoded(out->arena, key.name, ""), false);
 	}
 	if (!value.len) {
 		return;
 	}
 	if (key.place == PLACE_QUERY) {
-		add_query(out, encoded(out->arena, key.name), encoded(out->arena, value));
+		add_query(out, encoded(out->arena, key.name, ""),
+			encoded(out->arena, value, ""));
 	} else if (header_is_sendable(key.name, value)) {
 		reply_header(&out->head, key.name, value);
 	}
