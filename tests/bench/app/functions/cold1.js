@@ -1,0 +1,7 @@
+const VERSION = 1;
+
+export const handler = async () => ({
+	statusCode: 200,
+	headers: { 'content-type': 'text/plain' },
+	body: String(VERSION),
+});
