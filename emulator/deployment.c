@@ -185,7 +185,7 @@ static void on_model_released(void *ctx, const struct model *model)
 static const char *resolve_address(void *ctx, const char *kind, const char *key)
 {
 	struct deployment *d = ctx;
-	static char url[64];
+	static char url[80];
 	if (strcmp(kind, "api") != 0) {
 		snprintf(url, sizeof url, "%s/", d->service_url);
 		return url;

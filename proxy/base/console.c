@@ -8,6 +8,7 @@
 #include "proxy/base/json.h"
 
 static bool json_mode;
+static bool muted;
 static bool colour_out;
 static bool colour_err;
 
@@ -23,6 +24,11 @@ void console_init(bool json)
 	colour_err = allowed && isatty(STDERR_FILENO);
 }
 
+void console_mute(void)
+{
+	muted = true;
+}
+
 bool console_is_json(void)
 {
 	return json_mode;
@@ -30,7 +36,7 @@ bool console_is_json(void)
 
 void console_line_span(enum console_style style, struct span text)
 {
-	if (json_mode) {
+	if (json_mode || muted) {
 		return;
 	}
 	bool coloured = colour_out && style != STYLE_PLAIN;
@@ -43,7 +49,7 @@ void console_line_span(enum console_style style, struct span text)
 
 void console_line(enum console_style style, const char *fmt, ...)
 {
-	if (json_mode) {
+	if (json_mode || muted) {
 		return;
 	}
 	char *text = NULL;
@@ -72,7 +78,7 @@ void console_problem(const char *fmt, ...)
 
 void console_event(const char *event, struct span members)
 {
-	if (!json_mode) {
+	if (!json_mode || muted) {
 		return;
 	}
 	struct buf line = BUF_INIT(8u << 20);
@@ -89,7 +95,7 @@ void console_event(const char *event, struct span members)
 
 void console_raw(struct span bytes)
 {
-	if (!json_mode) {
+	if (!json_mode && !muted) {
 		fwrite(bytes.ptr, 1, bytes.len, stdout);
 	}
 }

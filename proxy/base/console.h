@@ -12,6 +12,8 @@ enum console_style { STYLE_PLAIN, STYLE_GREY, STYLE_GREEN, STYLE_RED, STYLE_YELL
 /* Call once before anything is printed. */
 void console_init(bool json);
 bool console_is_json(void);
+/* From now on only problems are shown: the terminal belongs to somebody else. */
+void console_mute(void);
 /* One human line on stdout (a newline is added). Nothing under --json. */
 void console_line(enum console_style style, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -215,7 +215,9 @@ static void add_escaped(struct buf *out, struct span text)
 			from = i + 1;
 		}
 	}
-	buf_add(out, text.ptr + from, text.len - from);
+	if (from < text.len) { /* an empty span may have no ptr to add to */
+		buf_add(out, text.ptr + from, text.len - from);
+	}
 }
 
 /* Each maximal run of bad bytes becomes one replacement character. */

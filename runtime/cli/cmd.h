@@ -8,3 +8,4 @@ int cmd_token(const struct options *o);
 int cmd_credentials(const struct options *o);
 int cmd_request(const struct options *o);
 int cmd_invoke(const struct options *o);
+int cmd_exec(const struct options *o);

@@ -20,6 +20,7 @@ static int cmd_version(const struct options *o)
 
 static int (*const COMMANDS[])(const struct options *o) = {
 	[COMMAND_START] = cmd_start,
+	[COMMAND_EXEC] = cmd_exec,
 	[COMMAND_INVOKE] = cmd_invoke,
 	[COMMAND_TOKEN] = cmd_token,
 	[COMMAND_CREDENTIALS] = cmd_credentials,

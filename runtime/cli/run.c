@@ -24,6 +24,8 @@ struct running {
 	bool is_ready;
 	uv_signal_t signals[3];
 	uv_prepare_t flusher; /* terminal output leaves once per turn */
+	bool (*signal_fn)(void *ctx, int number);
+	void *signal_ctx;
 	bool stopping;
 	int exit_code;
 };
@@ -67,9 +69,20 @@ void run_stop(int exit_code)
 	}
 }
 
+void run_on_signal(bool (*fn)(void *ctx, int number), void *ctx)
+{
+	if (current) {
+		current->signal_fn = fn;
+		current->signal_ctx = ctx;
+	}
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct running *r = handle->data;
+	if (r->signal_fn && r->signal_fn(r->signal_ctx, number)) {
+		return;
+	}
 	if (r->stopping && number == SIGINT) {
 		/* Twice: the developer does not want to wait. */
 		console_problem("stopped at once");

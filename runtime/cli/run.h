@@ -28,3 +28,5 @@ struct run {
 int run_app(uv_loop_t *loop, const struct run *run);
 /* From on_ready or later: go down in good order, with this exit code. */
 void run_stop(int exit_code);
+/* Who wants signals: fn answers whether it has dealt with one. NULL: they stop the program again. */
+void run_on_signal(bool (*fn)(void *ctx, int number), void *ctx);
