@@ -165,8 +165,9 @@ bool grants_trust(const struct model_role *role, const char *principal, const ch
 		return false;
 	}
 	const struct policy_request r = { .action = action, .resource = role->arn,
-		.principal_type = "Federated", .principal = principal, .keys = { keys, n },
-		.arena = arena };
+		/* The other operations are for federated users only. */
+		.principal_type = strcmp(action, "sts:AssumeRole") == 0 ? "AWS" : "Federated",
+		.principal = principal, .keys = { keys, n }, .arena = arena };
 	const struct policy_statement *by;
 	enum policy_effect effect = policy_evaluate(&p, 1, &r, &by);
 	if (effect == POLICY_ALLOW) {

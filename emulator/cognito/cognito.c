@@ -196,12 +196,22 @@ static void run_query(struct call *call)
 {
 	struct span text = has_action(call->r->query) ? call->r->query : call->r->body;
 	if (!form_parse(&call->form, text, call->arena)) {
-		call->operation = "STS";
 		sts_fail(call, 400, "MalformedQueryString", "The query string is malformed.",
 			"the parameters are no application/x-www-form-urlencoded text");
 		return;
 	}
 	sts_request(call);
+}
+
+/* Before the first model there is no account to act in. */
+static void fail_not_ready(struct call *call, bool json)
+{
+	static const char TEXT[] = "The app is still starting.";
+	if (json) {
+		call_refuse(call, "InternalErrorException", TEXT, TEXT);
+	} else {
+		sts_fail(call, 503, "ServiceUnavailable", TEXT, TEXT);
+	}
 }
 
 static void on_gone(void *ctx)
@@ -220,8 +230,10 @@ void cognito_request(struct cognito *c, struct http_exchange *x)
 	*call = (struct call){ .c = c, .x = x, .r = r, .arena = r->arena };
 	http_on_gone(x, on_gone, call);
 	struct span operation = aws_json_operation(r, TARGET_PREFIX);
-	if (operation.ptr) {
-		call->operation = arena_strndup(r->arena, operation.ptr, operation.len);
+	call->operation = operation.ptr ? arena_strndup(r->arena, operation.ptr, operation.len) : "STS";
+	if (!c->model) {
+		fail_not_ready(call, operation.ptr);
+	} else if (operation.ptr) {
 		run_json(call);
 	} else {
 		run_query(call);

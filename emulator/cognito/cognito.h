@@ -28,7 +28,7 @@ struct cognito_config {
 struct cognito *cognito_create(const struct cognito_config *config);
 /* No request may be unanswered: close the listener first. NULL is fine. */
 void cognito_destroy(struct cognito *c);
-/* The model must outlive the next swap. NULL until there is one: then every pool is unknown. */
+/* The model must outlive the next swap. NULL until there is one: then requests get a server error. */
 void cognito_set_model(struct cognito *c, const struct model *m);
 
 /* Is it a request, or the preflight of a request, for Cognito Identity or STS? */
