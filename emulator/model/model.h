@@ -46,6 +46,7 @@ struct model_function {
 	bool url_public; /* a Permission allows lambda:InvokeFunctionUrl to anyone */
 	/* Asynchronous invokes (AWS::Lambda::EventInvokeConfig, DeadLetterConfig). */
 	int max_retries; /* default 2 */
+	struct model_strings qualifiers; /* versions and aliases that the template declares */
 };
 
 struct model_cors {

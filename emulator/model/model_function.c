@@ -296,6 +296,32 @@ static int build_event_config(struct builder *b, struct template_resource *r)
 	return rc;
 }
 
+/* All versions and aliases of a function run the code that is there now. */
+static int add_qualifier(struct builder *b, struct template_resource *r, const char *qualifier)
+{
+	struct model_function *f;
+	int rc = named_function(b, r, "FunctionName", &f);
+	if (rc == 0 && f) {
+		struct model_strings *list = &f->qualifiers;
+		list->at = build_grow(b, list->at, list->n, sizeof *list->at);
+		list->at[list->n++] = qualifier;
+	}
+	return rc;
+}
+
+static int build_version(struct builder *b, struct template_resource *r)
+{
+	const char *version = build_attribute(b, r, "Version");
+	return version ? add_qualifier(b, r, version) : -ERR_INVALID;
+}
+
+static int build_alias(struct builder *b, struct template_resource *r)
+{
+	const char *name;
+	int rc = template_text(r, r->properties, "Name", "", &name, b->err);
+	return rc ? rc : add_qualifier(b, r, name);
+}
+
 int build_functions(struct builder *b)
 {
 	static const struct {
@@ -306,6 +332,8 @@ int build_functions(struct builder *b)
 		{ "AWS::Lambda::Permission", build_permission },
 		{ "AWS::Lambda::Url", build_url },
 		{ "AWS::Lambda::EventInvokeConfig", build_event_config },
+		{ "AWS::Lambda::Version", build_version },
+		{ "AWS::Lambda::Alias", build_alias },
 	};
 	for (size_t i = 0; i < COUNT_OF(steps); i++) {
 		TEMPLATE_FOR (r, &b->set, steps[i].type) {

@@ -162,12 +162,12 @@ static inline void rig_turn(struct rig *rig)
 	uv_run(&rig->loop, UV_RUN_NOWAIT);
 }
 
-static void copy_text(char *to, size_t size, struct span s)
+static inline void copy_text(char *to, size_t size, struct span s)
 {
 	snprintf(to, size, "%.*s", SPAN_ARG(s));
 }
 
-static void seen_done(void *ctx, const struct lambda_result *r)
+static inline void seen_done(void *ctx, const struct lambda_result *r)
 {
 	struct seen *seen = ctx;
 	seen->done++;
@@ -179,7 +179,7 @@ static void seen_done(void *ctx, const struct lambda_result *r)
 	copy_text(seen->log_tail, sizeof seen->log_tail, r->log_tail);
 }
 
-static bool seen_chunk(void *ctx, struct span content_type, struct span piece)
+static inline bool seen_chunk(void *ctx, struct span content_type, struct span piece)
 {
 	struct seen *seen = ctx;
 	if (content_type.len) {

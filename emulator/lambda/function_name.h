@@ -1,0 +1,22 @@
+/* How callers may name a function: name, partial ARN or ARN, each with or without a qualifier (reference
+ * lambda 5.2). Pure. */
+#pragma once
+
+#include "emulator/model/model.h"
+#include "proxy/base/arena.h"
+
+struct function_name {
+	const struct model_function *function; /* NULL = the app has none */
+	const char *name; /* without qualifier; the physical name if there is a function */
+	const char *qualifier; /* NULL = none */
+};
+
+/* text is percent-decoded already, qualifier the query's (NULL = none). False with the error that the
+ * service would give: its status, type and message. An unknown function is no error here, an unknown
+ * alias is. */
+struct function_name_fault {
+	int status;
+	const char *type, *message;
+};
+bool function_name_parse(const struct model *m, struct span text, const char *qualifier,
+	struct arena *arena, struct function_name *out, struct function_name_fault *fault);
