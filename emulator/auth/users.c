@@ -49,8 +49,10 @@ static int start_profile(struct reader *r, struct span line, struct err *err)
 	if (finish_profile(r, err)) {
 		return -ERR_INVALID;
 	}
-	struct span name = span_trim(span_n(line.ptr + 1, line.len - 2));
-	if (line.ptr[line.len - 1] != ']' || name.len == 0) {
+	bool closed = line.ptr[line.len - 1] == ']';
+	struct span name = closed ? span_trim(span_n(line.ptr + 1, line.len - 2)) :
+		(struct span){ NULL, 0 };
+	if (name.len == 0) {
 		return err_set(err, ERR_INVALID, "%s:%zu: expected [profile]", r->path, r->line);
 	}
 	if (r->users->n == USERS_MAX) {

@@ -129,6 +129,7 @@ static void claims_become_strings(void **state)
 		const char *value, *text; /* text NULL = left out */
 	} cases[] = {
 		{ "\"abc\"", "\"abc\"" },
+		{ "\"\"", "\"\"" },
 		{ "1635018939", "\"1635018939\"" },
 		{ "16350189390000", "\"16350189390000\"" },
 		{ "1.5", "\"1.5\"" },

@@ -31,6 +31,7 @@ static void errors_name_file_and_line(void **state)
 		{ "[a]\nnonsense\n", "f:2: expected name = value" },
 		{ "[a\n", "f:1: expected [profile]" },
 		{ "[]\n", "f:1: expected [profile]" },
+		{ "[\n", "f:1: expected [profile]" }, /* fuzzing: a length below zero */
 		{ "\n[a]\naws_access_key_id = a\n", "f:2: profile 'a' has no aws_secret_access_key" },
 		{ "[a]\n[b]\n", "f:1: profile 'a' has no aws_access_key_id" },
 		{ "[a]\naws_access_key_id =\n", "f:2: aws_access_key_id is empty" },
