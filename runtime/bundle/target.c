@@ -183,6 +183,11 @@ enum target_state target_check(struct target *t)
 	return rebuild(t);
 }
 
+bool target_is_good(const struct target *t)
+{
+	return t->ok;
+}
+
 const char *target_root(const struct target *t)
 {
 	return t->root;

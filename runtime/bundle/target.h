@@ -30,6 +30,8 @@ struct target *target_create(const struct target_config *config);
 void target_destroy(struct target *t);
 /* After a watch_drain. Starts a build if one is needed; on_built may run inside. */
 enum target_state target_check(struct target *t);
+/* Whether the latest build succeeded. */
+bool target_is_good(const struct target *t);
 const char *target_root(const struct target *t);
 const char *target_handler(const struct target *t);
 /* Of a broken one: one line; and what the terminal shows. */

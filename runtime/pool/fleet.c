@@ -321,6 +321,11 @@ void *fleet_function_data(const struct fleet_function *f)
 	return f->data;
 }
 
+const char *fleet_function_name(const struct fleet_function *f)
+{
+	return f->spec.function;
+}
+
 void fleet_function_renew(struct fleet_function *f, const struct env_spec *spec)
 {
 	set_spec(f, spec);
@@ -331,6 +336,7 @@ void fleet_function_renew(struct fleet_function *f, const struct env_spec *spec)
 void fleet_function_close(struct fleet_function *f)
 {
 	f->closed = true;
+	f->data = NULL;
 	pool_function_close(TAKE(f->pooled));
 	function_free_if_done(f);
 }

@@ -36,7 +36,9 @@ void fleet_close(struct fleet *fl, void (*done)(void *ctx), void *ctx);
 
 /* The spec is copied. `data` is the caller's. */
 struct fleet_function *fleet_function_open(struct fleet *fl, const struct env_spec *spec, void *data);
+/* NULL after fleet_function_close. */
 void *fleet_function_data(const struct fleet_function *f);
+const char *fleet_function_name(const struct fleet_function *f);
 /* New code or settings: what waits and what comes runs with them, what runs finishes as it began. */
 void fleet_function_renew(struct fleet_function *f, const struct env_spec *spec);
 /* What waits is failed; what runs is finished and answered. f must not be used afterwards. */
