@@ -25,7 +25,7 @@ struct http_exchange {
 	void *gone_ctx;
 };
 
-static struct http_exchange *fake_exchange(
+static inline struct http_exchange *fake_exchange(
 	const char *method, const char *target, const char *body)
 {
 	struct http_exchange *x = xalloc(sizeof *x);
@@ -45,7 +45,7 @@ static struct http_exchange *fake_exchange(
 	return x;
 }
 
-static void fake_header(struct http_exchange *x, const char *name, const char *value)
+static inline void fake_header(struct http_exchange *x, const char *name, const char *value)
 {
 	assert_true(x->request.n_headers < COUNT_OF(x->headers));
 	x->headers[x->request.n_headers++] = (struct http_header){
@@ -53,7 +53,7 @@ static void fake_header(struct http_exchange *x, const char *name, const char *v
 		span_of(arena_strdup(x->request.arena, value)) };
 }
 
-static void fake_exchange_free(struct http_exchange *x)
+static inline void fake_exchange_free(struct http_exchange *x)
 {
 	arena_destroy(x->request.arena);
 	buf_fini(&x->head);
@@ -62,7 +62,7 @@ static void fake_exchange_free(struct http_exchange *x)
 }
 
 /* Has the answer this header line, letter for letter? */
-static bool fake_has_header(struct http_exchange *x, const char *line)
+static inline bool fake_has_header(struct http_exchange *x, const char *line)
 {
 	AUTO_FREE char *whole = xasprintf("\n%s\n", line);
 	AUTO_FREE char *head = xasprintf("\n%s", buf_cstr(&x->head));
@@ -70,7 +70,7 @@ static bool fake_has_header(struct http_exchange *x, const char *line)
 }
 
 /* The value of an answer's header in a static buffer; "" if there is none. */
-static const char *fake_value(struct http_exchange *x, const char *name)
+static inline const char *fake_value(struct http_exchange *x, const char *name)
 {
 	static char value[8192];
 	AUTO_FREE char *start = xasprintf("\n%s: ", name);
