@@ -112,7 +112,7 @@ bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char 
 	const char **reason, const char **aws_error);
 
 /* May the caller do `action` on `resource`? Request condition keys (aws:SourceIp ...) come from r, which
- * may be NULL. *reason names the statement that decided. */
+ * may be NULL. *reason says which statement or condition refused; "" on allow. */
 bool auth_allowed(struct auth *a, const struct auth_caller *caller, const char *action,
 	const char *resource, const struct http_request *r, struct arena *arena, const char **reason);
 

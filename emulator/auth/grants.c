@@ -12,6 +12,7 @@ struct grant {
 	const char *role_arn;
 	const struct policy **policies;
 	size_t n;
+	bool uses_keys;
 	const char *broken; /* why the role cannot be evaluated; NULL if it can */
 };
 
@@ -40,6 +41,7 @@ static void compile_role(struct grants *g, struct grant *grant, const struct mod
 			name, &err);
 		if (p) {
 			grant->policies[grant->n++] = p;
+			grant->uses_keys |= policy_uses_keys(p);
 		} else {
 			grant->broken = arena_strdup(g->arena, err.msg);
 		}
@@ -110,16 +112,14 @@ static bool decide(const struct policy *const *policies, size_t n, const char *w
 {
 	const struct policy_statement *by;
 	enum policy_effect effect = policy_evaluate(policies, n, r, &by);
-	if (effect == POLICY_ALLOW) {
-		*reason = arena_printf(r->arena, "%s allows %s on %s", policy_statement_words(by, r->arena),
-			r->action, r->resource);
-		return true;
-	}
-	*reason = denial(c, r, effect == POLICY_DENY ?
-		arena_printf(r->arena, "explicitly denied by %s", policy_statement_words(by, r->arena)) :
-		arena_printf(r->arena, "no statement of %s allows it:\n%s", whose,
+	if (effect == POLICY_DENY) {
+		*reason = denial(c, r, arena_printf(r->arena, "explicitly denied by %s",
+			policy_statement_words(by, r->arena)));
+	} else if (effect == POLICY_NO_STATEMENT) {
+		*reason = denial(c, r, arena_printf(r->arena, "no statement of %s allows it:\n%s", whose,
 			policy_explain(policies, n, r)));
-	return false;
+	}
+	return effect == POLICY_ALLOW;
 }
 
 /* Deny anywhere refuses; then each of the sets, the session's and the role's, must allow
@@ -128,30 +128,30 @@ bool grants_allow(struct grants *g, const struct auth_caller *caller, const char
 	const char *resource, const struct http_request *http, int64_t now_ms, struct arena *arena,
 	const char **reason)
 {
+	*reason = "";
 	if (caller->is_static) {
-		*reason = "a user of the --credentials file may do everything";
 		return true;
 	}
-	const struct policy_request r = { .action = action, .resource = resource,
-		.keys = request_keys(http, caller, now_ms, arena), .arena = arena };
+	struct policy_request r = { .action = action, .resource = resource, .arena = arena };
 	const struct grant *role = find_grant(g, caller->role_arn);
 	if (!role || role->broken) {
 		*reason = denial(caller, &r, role ? role->broken : arena_printf(arena,
 			"role '%s' is not declared by the app (any more)", caller->role_arn));
 		return false;
 	}
-	if (*caller->session_policy) {
-		const struct session_policy *s = find_session(g, caller->session_policy);
-		if (s->broken) {
-			*reason = denial(caller, &r, arena_strdup(arena, s->broken));
-			return false;
-		}
-		if (!decide(&s->policy, 1, "the session policy", caller, &r, reason)) {
-			return false;
-		}
+	const struct session_policy *session = *caller->session_policy ?
+		find_session(g, caller->session_policy) : NULL;
+	if (session && session->broken) {
+		*reason = denial(caller, &r, arena_strdup(arena, session->broken));
+		return false;
 	}
-	return decide(role->policies, role->n, arena_printf(arena, "role %s", caller->role_arn), caller,
-		&r, reason);
+	if (role->uses_keys || (session && policy_uses_keys(session->policy))) {
+		r.keys = request_keys(http, caller, now_ms, arena);
+	}
+	if (session && !decide(&session->policy, 1, "the session policy", caller, &r, reason)) {
+		return false;
+	}
+	return decide(role->policies, role->n, "its role", caller, &r, reason);
 }
 
 bool grants_trust(const struct model_role *role, const char *principal, const char *action,

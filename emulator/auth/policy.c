@@ -228,6 +228,22 @@ const struct policy *policy_compile(struct arena *arena, const cJSON *doc, enum 
 	return p;
 }
 
+bool policy_uses_keys(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_statements; i++) {
+		const struct policy_statement *s = &p->statements[i];
+		for (size_t k = 0; k < s->resources.n; k++) {
+			if (s->resources.at[k].variables) {
+				return true;
+			}
+		}
+		if (s->n_conditions) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* --- deciding ---------------------------------------------------------------------------- */
 
 static bool patterns_match(const struct patterns *p, const char *text, bool ignore_case,

@@ -28,6 +28,9 @@ struct policy_request {
 const struct policy *policy_compile(struct arena *arena, const cJSON *doc, enum policy_kind kind,
 	const char *name, struct err *err) MUST_CHECK;
 
+/* Whether the outcome can depend on condition keys: if not, none need be given. */
+bool policy_uses_keys(const struct policy *p);
+
 /* Any Deny wins, else any Allow, else POLICY_NO_STATEMENT (which denies). *decided, if not NULL, gets
  * the statement, or NULL. */
 enum policy_effect policy_evaluate(const struct policy *const *policies, size_t n,

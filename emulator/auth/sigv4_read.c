@@ -155,20 +155,22 @@ static bool nothing_missing(const struct raw *raw, bool presigned, struct arena 
 /* "20250102T030405Z", or in a Date header "Thu, 02 Jan 2025 03:04:05 GMT" (RFC 9110 5.6.7). */
 static bool read_time(struct span text, struct sigv4_claim *out)
 {
-	if (!time_parse_basic(text, &out->time_ms)) {
-		char copy[40];
-		if (text.len >= sizeof copy) {
-			return false;
-		}
-		memcpy(copy, text.ptr, text.len);
-		copy[text.len] = '\0';
-		struct tm tm = { 0 };
-		const char *end = strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		if (!end || *end) {
-			return false;
-		}
-		out->time_ms = (int64_t)timegm(&tm) * 1000;
+	if (time_parse_basic(text, &out->time_ms)) {
+		memcpy(out->stamp, text.ptr, sizeof out->stamp - 1);
+		return true;
 	}
+	char copy[40];
+	if (text.len >= sizeof copy) {
+		return false;
+	}
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	struct tm tm = { 0 };
+	const char *end = strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	if (!end || *end) {
+		return false;
+	}
+	out->time_ms = (int64_t)timegm(&tm) * 1000;
 	time_basic(out->stamp, out->time_ms);
 	return true;
 }
@@ -280,8 +282,8 @@ static bool in_time(const struct sigv4_claim *c, unsigned window_s, int64_t now_
 	int64_t life_ms = c->expires_s ? (int64_t)c->expires_s * 1000 : window_ms;
 	char now[17];
 	char limit[17];
-	time_basic(now, now_ms);
 	if (c->time_ms < now_ms - life_ms) {
+		time_basic(now, now_ms);
 		time_basic(limit, now_ms - life_ms);
 		return fail(fault, "clock", "SignatureDoesNotMatch",
 			arena_printf(arena, "Signature expired: %s is now earlier than %s (%s - %lld %s.)\n"
@@ -290,6 +292,7 @@ static bool in_time(const struct sigv4_claim *c, unsigned window_s, int64_t now_
 				c->expires_s ? "s" : "min", (long long)((now_ms - c->time_ms) / 1000)));
 	}
 	if (c->time_ms > now_ms + window_ms) {
+		time_basic(now, now_ms);
 		time_basic(limit, now_ms + window_ms);
 		return fail(fault, "clock", "SignatureDoesNotMatch",
 			arena_printf(arena, "Signature not yet current: %s is still later than %s (%s + %u min.)"

@@ -383,7 +383,7 @@ static void policies_decide_on_the_decoded_path(void **state)
 	(void)state;
 	assert_forbidden(signed_temporary("GET /other"), "policy",
 		"is not authorized to perform: execute-api:Invoke on resource: " API_ARN
-		"/$default/GET/other\nno statement of role " ROLE " allows it:\nstatement 1 of policy "
+		"/$default/GET/other\nno statement of its role allows it:\nstatement 1 of policy "
 		"'Auth#1': its Resource does not match (" API_ARN "/$default/GET/notes/*)");
 	assert_forbidden(signed_temporary("POST /notes/1"), "policy", "/$default/POST/notes/1\n");
 	set_policies(ALLOW(API_ARN "/*/GET/${cognito-identity.amazonaws.com:sub}/*"), NULL);
@@ -410,7 +410,7 @@ static void a_session_policy_must_allow_as_well(void **state)
 	assert_forbidden(signed_temporary("GET /notes/2"), "policy",
 		"no statement of the session policy allows it");
 	credentials.session_policy = ALLOW("*");
-	assert_forbidden(signed_temporary("GET /other"), "policy", "no statement of role");
+	assert_forbidden(signed_temporary("GET /other"), "policy", "no statement of its role");
 	credentials.session_policy = "nonsense";
 	assert_forbidden(signed_temporary("GET /notes/1"), "policy", "is not authorized");
 }
