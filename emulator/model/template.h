@@ -78,10 +78,13 @@ struct template_set {
 	size_t n_outputs;
 };
 
-/* Reads all stacks and evaluates every resource and output. set is zeroed by the caller but for
- * nothing: template_load fills it. */
+/* Reads all stacks and evaluates every resource and output. Fills set, whatever
+ * it held. */
 int template_load(struct template_set *set, struct arena *arena, const struct model_input *in,
 	struct err *err) MUST_CHECK;
+
+/* "circular dependency between resources: [A, B]"; after all properties were evaluated. */
+int template_refuse_circles(struct template_stack *stack, struct err *err) MUST_CHECK;
 
 /* Of that logical id, whatever its condition; NULL if none. */
 struct template_resource *template_find(const struct template_stack *stack, const char *logical_id);

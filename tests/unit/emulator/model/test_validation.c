@@ -261,6 +261,23 @@ static void function_urls(void **state)
 	model_destroy(m);
 }
 
+static void versions_and_aliases_are_qualifiers(void **state)
+{
+	(void)state;
+	struct model *m = built("'Resources':{" FUNCTION ",'V':{'Type':'AWS::Lambda::Version','Properties':{"
+				"'FunctionName':{'Ref':'F'}}},'L':{'Type':'AWS::Lambda::Alias','Properties':{"
+				"'FunctionName':{'Ref':'F'},'FunctionVersion':{'Fn::GetAtt':'V.Version'},'Name':"
+				"'live'}}},'Outputs':{'L':{'Value':{'Ref':'L'}}}");
+	const struct model_function *f = &m->functions[0];
+	assert_int_equal(f->qualifiers.n, 2);
+	assert_string_equal(f->qualifiers.at[0], "1");
+	assert_string_equal(f->qualifiers.at[1], "live");
+	assert_string_equal(m->outputs[0].value,
+		"arn:aws:lambda:us-east-1:123456789012:function:f:live");
+	assert_ptr_equal(model_function(m, m->outputs[0].value), f);
+	model_destroy(m);
+}
+
 static void openapi_body(void **state)
 {
 	(void)state;
@@ -320,6 +337,7 @@ int main(void)
 		cmocka_unit_test(resources),
 		cmocka_unit_test(roles_gather_their_policies),
 		cmocka_unit_test(function_urls),
+		cmocka_unit_test(versions_and_aliases_are_qualifiers),
 		cmocka_unit_test(openapi_body),
 		cmocka_unit_test(openapi_of_odd_shapes),
 		cmocka_unit_test(quick_create),
