@@ -139,8 +139,7 @@ static struct span error_value(const struct context *c, struct span name)
 		return c->error_message;
 	}
 	if (is(name, "messageString")) {
-		return span_of(
-			arena_printf(arena_of(c), "\"%.*s\"", SPAN_ARG(c->error_message)));
+		return span_of(arena_printf(arena_of(c), "\"%.*s\"", SPAN_ARG(c->error_message)));
 	}
 	return UNSET;
 }
@@ -229,10 +228,10 @@ static struct span answer_value(const struct context *c, struct span name)
 		return c->status ? number(c, (long long)c->response_latency_ms) : UNSET;
 	}
 	if (is(name, "dataProcessed")) {
-		return c->status ? number(c,
-					   (long long)(c->response_length +
-						   c->event->http->body.len))
-				 : UNSET;
+		return c->status
+			       ? number(c,
+					 (long long)(c->response_length + c->event->http->body.len))
+			       : UNSET;
 	}
 	if (is(name, "integrationErrorMessage")) {
 		return text_or_unset(c->integration_error);

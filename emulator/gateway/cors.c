@@ -24,7 +24,7 @@ int cors_check(const struct model_cors *cors, struct err *err)
 bool cors_is_preflight(const struct http_request *http)
 {
 	return span_is(http->method, "OPTIONS") && http_header_get(http, "origin").ptr &&
-		http_header_get(http, "access-control-request-method").ptr;
+	       http_header_get(http, "access-control-request-method").ptr;
 }
 
 static bool origin_matches(struct span origin, const char *allowed)

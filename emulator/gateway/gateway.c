@@ -82,7 +82,8 @@ static void on_fault(void *ctx, enum http_fault fault, const char *detail, const
 	struct listener *l = ctx;
 	const struct gateway_config *c = &l->gateway->config;
 	gateway_request_id(l->fault_id);
-	l->fault_headers[0] = (struct http_header){ SPAN("Content-Type"), SPAN("application/json") };
+	l->fault_headers[0] =
+		(struct http_header){ SPAN("Content-Type"), SPAN("application/json") };
 	l->fault_headers[1] = (struct http_header){ SPAN("Apigw-Requestid"), span_of(l->fault_id) };
 	*reply = (struct http_reply){ fault_status(fault), l->fault_headers, 2,
 		reply_error_body(fault_status(fault)) };
@@ -132,8 +133,7 @@ unsigned gateway_port(const struct gateway *g, const char *api_key)
 
 int gateway_set_model(struct gateway *g, const struct model *model, struct err *err)
 {
-	struct snapshot *next =
-		snapshot_create(model, g->config.released, g->config.ctx, err);
+	struct snapshot *next = snapshot_create(model, g->config.released, g->config.ctx, err);
 	if (!next) {
 		return -(int)err->code;
 	}

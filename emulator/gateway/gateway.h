@@ -26,8 +26,8 @@ struct gateway_events {
 	/* Routed, before anything runs. */
 	void (*on_request)(void *ctx, const struct gateway_request *r);
 	/* Answered; status 0: the client went away first. */
-	void (*on_response)(void *ctx, const struct gateway_request *r, int status,
-		double duration_ms);
+	void (*on_response)(
+		void *ctx, const struct gateway_request *r, int status, double duration_ms);
 	/* Explain mode: each answer that the gateway made by itself. check is a word or two ("route",
 	 * "throttle", "signature", "result", "timeout" ...), reason is for people and may be several
 	 * lines. Never part of the answer. Comes before on_response. */
@@ -55,7 +55,8 @@ struct gateway_config {
 struct gateway *gateway_create(const struct gateway_config *config);
 /* Opens the listener of one API; port 0 takes a free one. ERR_BUSY if the port is taken, ERR_CONFLICT if
  * the API already has a listener. Until there is a model it answers 503. */
-int gateway_listen(struct gateway *g, const char *api_key, unsigned port, struct err *err) MUST_CHECK;
+int gateway_listen(
+	struct gateway *g, const char *api_key, unsigned port, struct err *err) MUST_CHECK;
 /* The port an API listens on; 0 if it does not. */
 unsigned gateway_port(const struct gateway *g, const char *api_key);
 /* Routes by this model from the next request on. On an error (an invalid route key, two routes with one

@@ -18,7 +18,7 @@ bool header_is_hop_by_hop(struct span name)
 static bool is_token_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		(c && strchr("!#$%&'*+-.^_`|~", c));
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 bool header_is_sendable(struct span name, struct span value)
@@ -115,6 +115,31 @@ struct span decoded(struct arena *arena, struct span text, bool plus)
 	return buf_span(&out);
 }
 
+/* Names become keys of a JSON object, where bytes that are no UTF-8 turn into U+FFFD: done before sorting,
+ * or two names that look alike afterwards would be one key twice. */
+static struct span repaired(struct arena *arena, struct span name)
+{
+	if (utf8_valid(name)) {
+		return name;
+	}
+	size_t room = name.len * 3;
+	struct buf out = { arena_alloc(arena, room + 1), 0, room + 1, room, false };
+	for (size_t i = 0; i < name.len;) {
+		size_t n = 1;
+		while (n <= 4 && n <= name.len - i && !utf8_valid(span_n(name.ptr + i, n))) {
+			n++;
+		}
+		if (n > 4 || n > name.len - i) {
+			buf_add_str(&out, "\xef\xbf\xbd");
+			n = 1;
+		} else {
+			buf_add(&out, name.ptr + i, n);
+		}
+		i += n;
+	}
+	return buf_span(&out);
+}
+
 size_t query_pairs(struct arena *arena, struct span query, struct http_header **out)
 {
 	size_t most = 1;
@@ -128,7 +153,7 @@ size_t query_pairs(struct arena *arena, struct span query, struct http_header **
 		struct span value = span_cut(&rest, '&');
 		if (value.len) {
 			struct span name = span_cut(&value, '=');
-			pairs[n].name = decoded(arena, name, true);
+			pairs[n].name = repaired(arena, decoded(arena, name, true));
 			pairs[n++].value = decoded(arena, value.ptr ? value : SPAN(""), true);
 		}
 	}

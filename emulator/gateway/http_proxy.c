@@ -23,8 +23,8 @@ struct http_proxy {
 static bool is_forwarding(struct span name)
 {
 	return span_iis(name, "forwarded") || span_iis(name, "x-forwarded-for") ||
-		span_iis(name, "x-forwarded-host") || span_iis(name, "x-forwarded-proto") ||
-		span_iis(name, "x-forwarded-port");
+	       span_iis(name, "x-forwarded-host") || span_iis(name, "x-forwarded-proto") ||
+	       span_iis(name, "x-forwarded-port");
 }
 
 /* RFC 7239 section 6: an IPv6 address stands in brackets and quotes. */
@@ -59,8 +59,9 @@ static void add_headers(const struct http_proxy_config *c, struct reply *head)
 	const struct http_request *http = c->context->event->http;
 	for (size_t i = 0; i < http->n_headers; i++) {
 		struct span name = http->headers[i].name;
-		if (!header_is_hop_by_hop(name) && !is_forwarding(name) && !span_iis(name, "host") &&
-			!span_iis(name, "content-length") && !span_iis(name, "x-amzn-trace-id")) {
+		if (!header_is_hop_by_hop(name) && !is_forwarding(name) &&
+			!span_iis(name, "host") && !span_iis(name, "content-length") &&
+			!span_iis(name, "x-amzn-trace-id")) {
 			reply_header(head, name, http->headers[i].value);
 		}
 	}
@@ -81,8 +82,8 @@ static const char *filled_uri(const struct http_proxy_config *c)
 		struct span name = rest.ptr ? span_cut(&rest, '}') : SPAN("");
 		for (size_t i = 0; i < e->n_params && name.len; i++) {
 			if (span_is(name, e->params[i].name)) {
-				url = arena_printf(arena, "%s%.*s", url,
-					SPAN_ARG(e->params[i].value));
+				url = arena_printf(
+					arena, "%s%.*s", url, SPAN_ARG(e->params[i].value));
 			}
 		}
 	}
@@ -111,8 +112,8 @@ static size_t split_query(struct span query, struct http_header *out)
 	return n;
 }
 
-static const char *url_with_query(struct arena *arena, const char *url,
-	const struct mapped_request *m)
+static const char *url_with_query(
+	struct arena *arena, const char *url, const struct mapped_request *m)
 {
 	struct buf text = BUF_INIT(64 * 1024);
 	buf_add_str(&text, url);
@@ -140,8 +141,8 @@ static size_t query_pieces(struct span query)
 	return n;
 }
 
-void http_proxy_request(const struct http_proxy_config *config, struct reply *head, const char **url,
-	const char **method)
+void http_proxy_request(const struct http_proxy_config *config, struct reply *head,
+	const char **url, const char **method)
 {
 	const struct http_request *http = config->context->event->http;
 	const struct model_integration *in = config->integration;
@@ -158,8 +159,8 @@ void http_proxy_request(const struct http_proxy_config *config, struct reply *he
 	const char *base = filled_uri(config);
 	if (m.path.ptr) {
 		bool slash = m.path.len && m.path.ptr[0] == '/';
-		base = arena_printf(arena, "%.*s%s%.*s", SPAN_ARG(origin_of(base)), slash ? "" : "/",
-			SPAN_ARG(m.path));
+		base = arena_printf(arena, "%.*s%s%.*s", SPAN_ARG(origin_of(base)),
+			slash ? "" : "/", SPAN_ARG(m.path));
 	}
 	*url = url_with_query(arena, base, &m);
 	bool same = !*in->method || strcmp(in->method, "ANY") == 0;

@@ -30,5 +30,5 @@ struct http_proxy *http_proxy_start(const struct http_proxy_config *config);
 void http_proxy_cancel(struct http_proxy *p);
 
 /* The backend request's pieces, for tests: the URL and its headers. */
-void http_proxy_request(const struct http_proxy_config *config, struct reply *head, const char **url,
-	const char **method);
+void http_proxy_request(const struct http_proxy_config *config, struct reply *head,
+	const char **url, const char **method);

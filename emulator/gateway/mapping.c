@@ -9,8 +9,16 @@
 /* A JSON path sees only this much of a body (4.4). */
 #define MAX_BODY (100 * 1024)
 
-enum op { OP_APPEND, OP_OVERWRITE, OP_REMOVE };
-enum place { PLACE_HEADER, PLACE_QUERY, PLACE_PATH };
+enum op {
+	OP_APPEND,
+	OP_OVERWRITE,
+	OP_REMOVE
+};
+enum place {
+	PLACE_HEADER,
+	PLACE_QUERY,
+	PLACE_PATH
+};
 
 struct key {
 	enum op op;
@@ -81,8 +89,8 @@ int mapping_check(const struct model_mapping *m, struct err *err)
 	}
 	if (key.place == PLACE_HEADER &&
 		(is_untouchable(key.name) || !header_is_sendable(key.name, SPAN("")))) {
-		return err_set(err, ERR_INVALID, "request parameter '%s': this header cannot be mapped",
-			m->key);
+		return err_set(err, ERR_INVALID,
+			"request parameter '%s': this header cannot be mapped", m->key);
 	}
 	return 0;
 }
@@ -129,7 +137,8 @@ static struct span path_param(const struct event_input *e, struct span name)
 
 static struct span body_value(const struct http_request *http, struct span members)
 {
-	struct span body = span_n(http->body.ptr, http->body.len > MAX_BODY ? MAX_BODY : http->body.len);
+	struct span body =
+		span_n(http->body.ptr, http->body.len > MAX_BODY ? MAX_BODY : http->body.len);
 	if (!members.ptr) {
 		return body;
 	}
@@ -169,8 +178,8 @@ static struct span request_value(const struct context *c, struct span path, stru
 	return span_is(what, "body") ? body_value(http, rest) : SPAN("");
 }
 
-static struct span expression_value(const struct context *c, struct span path,
-	struct span expression)
+static struct span expression_value(
+	const struct context *c, struct span path, struct span expression)
 {
 	struct span request = SPAN("$request.");
 	if (span_starts(expression, request)) {
@@ -183,7 +192,7 @@ static struct span expression_value(const struct context *c, struct span path,
 static bool is_expression(struct span s)
 {
 	return span_starts(s, SPAN("$request.")) || span_starts(s, SPAN("$context.")) ||
-		span_starts(s, SPAN("$stageVariables."));
+	       span_starts(s, SPAN("$stageVariables."));
 }
 
 static size_t expression_length(struct span s)
@@ -290,8 +299,7 @@ void mapping_apply(const struct model_mapping *m, const struct context *c, struc
 		return;
 	}
 	if (key.place == PLACE_QUERY) {
-		add_query(out, encoded(out->arena, key.name, ""),
-			encoded(out->arena, value, ""));
+		add_query(out, encoded(out->arena, key.name, ""), encoded(out->arena, value, ""));
 	} else if (header_is_sendable(key.name, value)) {
 		reply_header(&out->head, key.name, value);
 	}

@@ -41,7 +41,7 @@ void reply_drop(struct reply *r, bool (*drop)(struct span name))
 bool reply_is_reserved(struct span name)
 {
 	return header_is_hop_by_hop(name) || span_iis(name, "content-length") ||
-		span_iis(name, "date") || span_iis(name, "apigw-requestid");
+	       span_iis(name, "date") || span_iis(name, "apigw-requestid");
 }
 
 /* --- errors --------------------------------------------------------------------------------- */
@@ -169,11 +169,10 @@ static int read_status(struct reply *r, struct span value, struct err *err)
 static int add_header(struct reply *r, struct span name, struct span value, struct err *err)
 {
 	if (!header_is_sendable(name, value)) {
-		return err_set(err, ERR_INVALID,
-			"the result's header '%.*s' cannot be sent: %s", SPAN_ARG(name),
-			header_is_sendable(name, SPAN(""))
-				? "its value holds a control character"
-				: "its name is no header name");
+		return err_set(err, ERR_INVALID, "the result's header '%.*s' cannot be sent: %s",
+			SPAN_ARG(name),
+			header_is_sendable(name, SPAN("")) ? "its value holds a control character"
+							   : "its name is no header name");
 	}
 	if (!reply_is_reserved(name)) {
 		reply_header(r, header_canonical(r->arena, name), span_trim(value));
@@ -193,8 +192,8 @@ static int add_value(struct reply *r, struct span name, struct span value, struc
 			"the result's header '%.*s' is an %s; it must be a string", SPAN_ARG(name),
 			*value.ptr == '[' ? "array" : "object");
 	}
-	return add_header(r, name,
-		scan_is_string(value) ? string_text(r->arena, value) : value, err);
+	return add_header(
+		r, name, scan_is_string(value) ? string_text(r->arena, value) : value, err);
 }
 
 static int add_values(struct reply *r, struct span name, struct span values, struct err *err)
@@ -273,7 +272,7 @@ static struct span unescaped(struct span quoted, struct buf *scratch)
 
 static int decode_body(struct reply *r, struct buf *scratch, struct err *err)
 {
-	struct buf encoded = BUF_INIT(scratch->max);
+	struct buf encoded = BUF_INIT(r->body.len);
 	buf_add_span(&encoded, r->body); /* the text may stand in scratch itself */
 	buf_clear(scratch);
 	bool good = base64_decode(scratch, buf_span(&encoded));
@@ -286,8 +285,8 @@ static int decode_body(struct reply *r, struct buf *scratch, struct err *err)
 	return 0;
 }
 
-static int read_body(struct reply *r, const struct result *res, struct buf *scratch,
-	struct err *err)
+static int read_body(
+	struct reply *r, const struct result *res, struct buf *scratch, struct err *err)
 {
 	r->body = SPAN("");
 	if (is_null(res->body)) {
@@ -312,11 +311,10 @@ static bool has_header(const struct reply *r, const char *name)
 	return false;
 }
 
-static int structured(struct reply *r, const struct result *res, bool v2, struct buf *scratch,
-	struct err *err)
+static int structured(
+	struct reply *r, const struct result *res, bool v2, struct buf *scratch, struct err *err)
 {
-	if (read_status(r, res->status, err) ||
-		(v2 && add_cookies(r, res->cookies, err)) ||
+	if (read_status(r, res->status, err) || (v2 && add_cookies(r, res->cookies, err)) ||
 		add_headers(r, res->headers, "headers", add_value, err) ||
 		(!v2 && add_headers(r, res->multi_headers, "multiValueHeaders", add_values, err)) ||
 		read_body(r, res, scratch, err)) {
@@ -343,17 +341,23 @@ static void inferred(struct reply *r, struct span payload, struct buf *scratch)
 	}
 }
 
-int reply_from_lambda(struct reply *r, struct span payload, bool v2, struct buf *scratch,
-	struct err *err)
+int reply_from_lambda(
+	struct reply *r, struct span payload, bool v2, struct buf *scratch, struct err *err)
 {
 	struct result res;
+	int rc = 0;
 	if (read_result(payload, &res) && res.status.ptr) {
-		return structured(r, &res, v2, scratch, err);
-	}
-	if (!v2) {
+		rc = structured(r, &res, v2, scratch, err);
+	} else if (v2) {
+		inferred(r, payload, scratch);
+	} else {
 		return err_set(err, ERR_INVALID,
-			"the result is no object with a statusCode, which payload format 1.0 needs");
+			"the result is no object with a statusCode, which payload format 1.0 "
+			"needs");
 	}
-	inferred(r, payload, scratch);
-	return 0;
+	if (!rc && scratch->overflow) {
+		rc = err_set(
+			err, ERR_LIMIT, "the result's body is larger than %zu bytes", scratch->max);
+	}
+	return rc;
 }

@@ -11,11 +11,11 @@
  * reach a route that its path does not spell.) */
 #include "emulator/gateway/route.h"
 
+#include "emulator/gateway/route_key.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/arena.h"
 
 #define NONE (-1)
-#define MAX_SEGMENTS 256
 
 struct entry {
 	const struct model_route *route;
@@ -43,93 +43,6 @@ struct route_table {
 	size_t mask;
 	const struct model_route *otherwise; /* $default */
 };
-
-static const char *const METHODS[] = { "ANY", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
-	"DELETE" };
-
-static bool known_method(struct span method)
-{
-	for (size_t i = 0; i < COUNT_OF(METHODS); i++) {
-		if (span_is(method, METHODS[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-enum segment_kind { SEGMENT_LITERAL, SEGMENT_PARAM, SEGMENT_GREEDY, SEGMENT_BAD };
-
-static enum segment_kind segment_kind(struct span segment, struct span *name)
-{
-	if (span_find(segment, '{') < 0 && span_find(segment, '}') < 0) {
-		return SEGMENT_LITERAL;
-	}
-	if (segment.len < 3 || segment.ptr[0] != '{' || segment.ptr[segment.len - 1] != '}') {
-		return SEGMENT_BAD;
-	}
-	*name = span_n(segment.ptr + 1, segment.len - 2);
-	bool greedy = name->ptr[name->len - 1] == '+';
-	name->len -= greedy;
-	if (!name->len || span_find(*name, '{') >= 0 || span_find(*name, '}') >= 0) {
-		return SEGMENT_BAD;
-	}
-	return greedy ? SEGMENT_GREEDY : SEGMENT_PARAM;
-}
-
-static int check_segments(struct span key, struct span path, struct err *err)
-{
-	struct span rest = span_n(path.ptr + 1, path.len - 1);
-	size_t segments = 0;
-	size_t params = 0;
-	while (rest.ptr) {
-		struct span name;
-		struct span segment = span_cut(&rest, '/');
-		enum segment_kind kind = segment_kind(segment, &name);
-		if (kind == SEGMENT_BAD) {
-			return err_set(err, ERR_INVALID,
-				"route '%.*s': '%.*s' is no path segment: a parameter is a whole "
-				"segment, {name} or {name+}",
-				SPAN_ARG(key), SPAN_ARG(segment));
-		}
-		if (kind == SEGMENT_GREEDY && rest.ptr) {
-			return err_set(err, ERR_INVALID,
-				"route '%.*s': '%.*s' must be the last segment", SPAN_ARG(key),
-				SPAN_ARG(segment));
-		}
-		params += kind != SEGMENT_LITERAL;
-		if (++segments > MAX_SEGMENTS || params > ROUTE_MAX_PARAMS) {
-			return err_set(err, ERR_LIMIT, "route '%.*s' has too many segments",
-				SPAN_ARG(key));
-		}
-	}
-	return 0;
-}
-
-int route_key_parse(struct span key, struct span *method, struct span *path, struct err *err)
-{
-	if (span_is(key, "$default")) {
-		*method = *path = SPAN("");
-		return 0;
-	}
-	struct span rest = key;
-	*method = span_cut(&rest, ' ');
-	if (!known_method(*method)) {
-		return err_set(err, ERR_INVALID,
-			"route '%.*s': the method must be ANY, GET, HEAD, OPTIONS, PATCH, POST, PUT "
-			"or DELETE",
-			SPAN_ARG(key));
-	}
-	if (!rest.ptr || !rest.len || rest.ptr[0] != '/') {
-		return err_set(err, ERR_INVALID, "route '%.*s': the path must begin with '/'",
-			SPAN_ARG(key));
-	}
-	if (rest.len > 1 && rest.ptr[rest.len - 1] == '/') {
-		return err_set(err, ERR_INVALID, "route '%.*s': the path must not end in '/'",
-			SPAN_ARG(key));
-	}
-	*path = rest;
-	return check_segments(key, rest, err);
-}
 
 static int hex_value(char c)
 {
@@ -217,12 +130,13 @@ static int literal_child(struct route_table *t, int parent, struct span segment)
 	return t->edges[at].child;
 }
 
-static int only_child(struct route_table *t, int parent, enum segment_kind kind)
+static int only_child(struct route_table *t, int parent, enum route_segment kind)
 {
-	int child = kind == SEGMENT_GREEDY ? t->nodes[parent].greedy : t->nodes[parent].param;
+	int child = kind == ROUTE_SEGMENT_GREEDY ? t->nodes[parent].greedy : t->nodes[parent].param;
 	if (child == NONE) {
 		child = new_node(t);
-		*(kind == SEGMENT_GREEDY ? &t->nodes[parent].greedy : &t->nodes[parent].param) = child;
+		*(kind == ROUTE_SEGMENT_GREEDY ? &t->nodes[parent].greedy
+					       : &t->nodes[parent].param) = child;
 	}
 	return child;
 }
@@ -232,8 +146,8 @@ static int add_entry(struct route_table *t, int node, struct entry *e, struct er
 	struct entry **at = &t->nodes[node].entries;
 	for (; *at; at = &(*at)->next) {
 		if (strcmp((*at)->route->key, e->route->key) == 0) {
-			return err_set(err, ERR_CONFLICT, "route '%s' is declared twice",
-				e->route->key);
+			return err_set(
+				err, ERR_CONFLICT, "route '%s' is declared twice", e->route->key);
 		}
 	}
 	*at = e; /* behind those declared earlier: of two with one shape the first wins */
@@ -261,8 +175,8 @@ static int add_route(struct route_table *t, const struct model_route *route, str
 	while (rest.ptr) {
 		struct span name;
 		struct span segment = span_cut(&rest, '/');
-		enum segment_kind kind = segment_kind(segment, &name);
-		if (kind == SEGMENT_LITERAL) {
+		enum route_segment kind = route_segment_kind(segment, &name);
+		if (kind == ROUTE_SEGMENT_LITERAL) {
 			node = literal_child(t, node, segment);
 		} else {
 			node = only_child(t, node, kind);
@@ -349,8 +263,8 @@ static const struct entry *entry_for(const struct node *node, struct span method
 	return any;
 }
 
-static void keep(struct search *s, struct best *best, const struct entry *e, size_t literals,
-	size_t depth)
+static void keep(
+	struct search *s, struct best *best, const struct entry *e, size_t literals, size_t depth)
 {
 	best->entry = e;
 	best->literals = literals;
@@ -375,8 +289,8 @@ static int find_literal(struct search *s, int parent, struct span segment)
 	return NONE;
 }
 
-static void try_greedy(struct search *s, const struct node *node, struct span rest, size_t literals,
-	size_t depth)
+static void try_greedy(
+	struct search *s, const struct node *node, struct span rest, size_t literals, size_t depth)
 {
 	if (node->greedy == NONE || s->full.entry) {
 		return;
@@ -395,8 +309,8 @@ static void try_greedy(struct search *s, const struct node *node, struct span re
 }
 
 /* `left` is the number of segments in rest; rest.ptr is NULL when there are none. */
-static void descend(struct search *s, int at, struct span rest, size_t left, size_t literals,
-	size_t depth)
+static void descend(
+	struct search *s, int at, struct span rest, size_t left, size_t literals, size_t depth)
 {
 	const struct node *node = &s->t->nodes[at];
 	if (s->full.entry && literals + left <= s->full.literals) {
@@ -432,8 +346,8 @@ static size_t segments_of(struct span rest)
 	return n;
 }
 
-bool route_match(const struct route_table *t, struct span method, struct span path,
-	struct route_match *out)
+bool route_match(
+	const struct route_table *t, struct span method, struct span path, struct route_match *out)
 {
 	struct search s;
 	s.t = t;
@@ -456,8 +370,8 @@ bool route_match(const struct route_table *t, struct span method, struct span pa
 	return out->route != NULL;
 }
 
-const struct model_stage *route_stage(const struct model_api *api, struct span path,
-	struct span *rest)
+const struct model_stage *route_stage(
+	const struct model_api *api, struct span path, struct span *rest)
 {
 	const struct model_stage *otherwise = NULL;
 	struct span tail = path.len ? span_n(path.ptr + 1, path.len - 1) : SPAN("");

@@ -21,11 +21,6 @@ struct route_match {
 	unsigned steps; /* nodes visited and segments compared; for tests and curiosity */
 };
 
-/* Checks "METHOD /path" or "$default" and splits it; method and path are empty for $default. Methods
- * are those of 1.1; {name} is a whole segment, {name+} the last one, no slash at the end. */
-int route_key_parse(struct span key, struct span *method, struct span *path,
-	struct err *err) MUST_CHECK;
-
 /* The tree of an API's routes; NULL with err naming the route. The API must outlive it. */
 struct route_table *route_table_create(const struct model_api *api, struct err *err) MUST_CHECK;
 /* NULL is fine. */
@@ -35,10 +30,10 @@ void route_table_destroy(struct route_table *t);
  * matches before greedy ones before $default; inside a class more literal segments, then a later greedy
  * segment; on one path the method itself before ANY. A path whose routes lack the method is no match,
  * there is no 405. False if there is none. */
-bool route_match(const struct route_table *t, struct span method, struct span path,
-	struct route_match *out);
+bool route_match(
+	const struct route_table *t, struct span method, struct span path, struct route_match *out);
 
 /* The stage a path selects (1.2), with *rest the path without the stage's segment ("/" if nothing is
  * left); NULL if the API has neither a stage of that name nor $default. */
-const struct model_stage *route_stage(const struct model_api *api, struct span path,
-	struct span *rest);
+const struct model_stage *route_stage(
+	const struct model_api *api, struct span path, struct span *rest);

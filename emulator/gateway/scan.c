@@ -173,8 +173,7 @@ static bool skip_value(struct scan *s)
 			s->p++;
 			depth--;
 		}
-		if (s->p == s->end || *s->p++ != ',' ||
-			(open[depth - 1] == '}' && !skip_name(s))) {
+		if (s->p == s->end || *s->p++ != ',' || (open[depth - 1] == '}' && !skip_name(s))) {
 			return false;
 		}
 	}

@@ -108,8 +108,8 @@ struct snapshot_api *snapshot_find(struct snapshot *s, const char *api_key)
 	return NULL;
 }
 
-struct throttle *snapshot_throttle(struct snapshot_api *api, const struct model_stage *stage,
-	const struct model_route *route)
+struct throttle *snapshot_throttle(
+	struct snapshot_api *api, const struct model_stage *stage, const struct model_route *route)
 {
 	size_t at = (size_t)(stage - api->api->stages) * api->api->n_routes;
 	return &api->throttles[at + (size_t)(route - api->api->routes)];

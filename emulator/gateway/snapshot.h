@@ -18,10 +18,11 @@ struct snapshot_api {
 /* released(ctx, model) runs when the last hold is dropped. NULL with err naming API and route or the
  * setting that the service would refuse; then the model stays the caller's. */
 struct snapshot *snapshot_create(const struct model *model,
-	void (*released)(void *ctx, const struct model *model), void *ctx, struct err *err) MUST_CHECK;
+	void (*released)(void *ctx, const struct model *model), void *ctx,
+	struct err *err) MUST_CHECK;
 void snapshot_hold(struct snapshot *s);
 void snapshot_drop(struct snapshot *s);
 /* By key; NULL if the model has no such API. */
 struct snapshot_api *snapshot_find(struct snapshot *s, const char *api_key);
-struct throttle *snapshot_throttle(struct snapshot_api *api, const struct model_stage *stage,
-	const struct model_route *route);
+struct throttle *snapshot_throttle(
+	struct snapshot_api *api, const struct model_stage *stage, const struct model_route *route);

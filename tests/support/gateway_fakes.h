@@ -44,7 +44,8 @@ static void fake_auth_answer(void *ctx)
 	done(done_ctx, &v);
 }
 
-struct auth_job *auth_check(struct auth *a, const struct auth_request *r, auth_done_fn done, void *ctx)
+struct auth_job *auth_check(
+	struct auth *a, const struct auth_request *r, auth_done_fn done, void *ctx)
 {
 	(void)a;
 	fake_auth.asked++;
@@ -213,7 +214,8 @@ static void client_connected(uv_connect_t *r, int status)
 }
 
 /* The request's bytes must stay until the client is closed. */
-static inline void client_start(struct client *c, uv_loop_t *loop, unsigned port, struct span request)
+static inline void client_start(
+	struct client *c, uv_loop_t *loop, unsigned port, struct span request)
 {
 	*c = (struct client){ .request = request, .answer = BUF_INIT(64 << 20) };
 	struct sockaddr_in to;

@@ -12,35 +12,36 @@
 
 static const char *any_origin_list[] = { "https://app.example.com" };
 static const char *methods_list[] = { "GET", "POST" };
-static struct model_cors cors = { .allow_origins = { any_origin_list, 1 },
-	.allow_methods = { methods_list, 2 },
-	.max_age = 60 };
+static struct model_cors cors = {
+	.allow_origins = { any_origin_list, 1 }, .allow_methods = { methods_list, 2 }, .max_age = 60
+};
 static struct model_integration hello = { .type = MODEL_LAMBDA_PROXY,
 	.function = "hello-fn",
 	.payload_v2 = true,
 	.timeout_ms = 30000,
 	.may_invoke = true };
-static struct model_integration old = { .type = MODEL_LAMBDA_PROXY,
-	.function = "old-fn",
-	.timeout_ms = 30000,
-	.may_invoke = true };
+static struct model_integration old = {
+	.type = MODEL_LAMBDA_PROXY, .function = "old-fn", .timeout_ms = 30000, .may_invoke = true
+};
 static struct model_integration slow = { .type = MODEL_LAMBDA_PROXY,
 	.function = "slow-fn",
 	.payload_v2 = true,
 	.timeout_ms = 50,
 	.may_invoke = true };
-static struct model_integration locked = { .type = MODEL_LAMBDA_PROXY,
-	.function = "locked-fn",
-	.payload_v2 = true,
-	.timeout_ms = 30000 };
+static struct model_integration locked = {
+	.type = MODEL_LAMBDA_PROXY, .function = "locked-fn", .payload_v2 = true, .timeout_ms = 30000
+};
 static struct model_integration queue = { .type = MODEL_UNSUPPORTED };
 static struct model_pair table = { "table", "pets" };
 static struct model_route_settings limited[] = { { "GET /limited", { 0.001, 1 } } };
 
-#define LOG_FORMAT "$context.requestId $context.routeKey $context.status $context.integration.status"
+#define LOG_FORMAT \
+	"$context.requestId $context.routeKey $context.status $context.integration.status"
 
 static struct model_stage stages[] = {
-	{ .name = "$default", .access_log_format = LOG_FORMAT, .route_settings = limited,
+	{ .name = "$default",
+		.access_log_format = LOG_FORMAT,
+		.route_settings = limited,
 		.n_route_settings = 1 },
 	{ .name = "dev", .access_log_format = "", .variables = &table, .n_variables = 1 },
 };
@@ -54,23 +55,36 @@ static struct model_route routes[] = {
 	{ .key = "GET /queue", .method = "GET", .path = "/queue", .integration = &queue },
 	{ .key = "GET /nothing", .method = "GET", .path = "/nothing" },
 	{ .key = "GET /limited", .method = "GET", .path = "/limited", .integration = &hello },
-	{ .key = "GET /pets/{id}", .method = "GET", .path = "/pets/{id}",
-		.authorization = MODEL_AUTH_CUSTOM, .authorizer = &authorizer,
+	{ .key = "GET /pets/{id}",
+		.method = "GET",
+		.path = "/pets/{id}",
+		.authorization = MODEL_AUTH_CUSTOM,
+		.authorizer = &authorizer,
 		.integration = &hello },
 	{ .key = "OPTIONS /own", .method = "OPTIONS", .path = "/own", .integration = &hello },
 	{ .key = "POST /own", .method = "POST", .path = "/own", .integration = &hello },
 };
 static struct model_api apis[] = {
-	{ .logical_id = "Api", .key = "Api", .id = "aaaaaaaaaa", .cors = &cors, .routes = routes,
-		.n_routes = COUNT_OF(routes), .stages = stages, .n_stages = 2 },
+	{ .logical_id = "Api",
+		.key = "Api",
+		.id = "aaaaaaaaaa",
+		.cors = &cors,
+		.routes = routes,
+		.n_routes = COUNT_OF(routes),
+		.stages = stages,
+		.n_stages = 2 },
 	/* The second API has a named stage only. */
-	{ .logical_id = "Named", .key = "Named", .id = "bbbbbbbbbb", .routes = routes, .n_routes = 1,
-		.stages = &stages[1], .n_stages = 1 },
+	{ .logical_id = "Named",
+		.key = "Named",
+		.id = "bbbbbbbbbb",
+		.routes = routes,
+		.n_routes = 1,
+		.stages = &stages[1],
+		.n_stages = 1 },
 };
-static const struct model app = { .region = "us-east-1",
-	.account = "123456789012",
-	.apis = apis,
-	.n_apis = 2 };
+static const struct model app = {
+	.region = "us-east-1", .account = "123456789012", .apis = apis, .n_apis = 2
+};
 static const struct model empty_app = { .region = "us-east-1", .account = "123456789012" };
 
 /* --- the world ------------------------------------------------------------------------------------ */
@@ -195,8 +209,9 @@ static char *talk_bytes(const char *api, struct span request)
 
 static char *ask(const char *line, const char *headers)
 {
-	char *request = xasprintf("%s HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n%s\r\n",
-		line, headers);
+	char *request =
+		xasprintf("%s HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n%s\r\n",
+			line, headers);
 	char *answer = talk_bytes("Api", span_of(request));
 	free(request);
 	return answer;
@@ -325,8 +340,8 @@ static void a_named_stage_is_consumed_for_matching_only(void **state)
 static void the_clients_trace_goes_on(void **state)
 {
 	(void)state;
-	AUTO_FREE char *answer = ask("GET /hello",
-		"X-Amzn-Trace-Id: Root=1-5e9f0c65-1de4d666d4dd26aced652b6c\r\n");
+	AUTO_FREE char *answer =
+		ask("GET /hello", "X-Amzn-Trace-Id: Root=1-5e9f0c65-1de4d666d4dd26aced652b6c\r\n");
 	assert_int_equal(status_of(answer), 200);
 	check_event("headers.x-amzn-trace-id", "\"Root=1-5e9f0c65-1de4d666d4dd26aced652b6c\"");
 }
@@ -370,10 +385,9 @@ static void large_bodies_are_whole(void **state)
 static void connections_are_kept(void **state)
 {
 	(void)state;
-	AUTO_FREE char *answer = talk_bytes("Api",
-		SPAN("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
-		     "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
-		     "GET /hello HTTP/1.0\r\nHost: a\r\n\r\n"));
+	AUTO_FREE char *answer = talk_bytes("Api", SPAN("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+							"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
+							"GET /hello HTTP/1.0\r\nHost: a\r\n\r\n"));
 	const char *second = strstr(body_of(answer), "HTTP/1.1 404");
 	assert_non_null(second);
 	assert_non_null(strstr(second, "HTTP/1.1 200"));
@@ -408,11 +422,11 @@ static void the_gateway_answers_by_itself(void **state)
 		assert_int_equal(world.status, rows[i].status);
 	}
 	assert_int_equal(fake_lambda.invoked, 0);
-	AUTO_FREE char *stageless = talk_bytes("Named",
-		SPAN("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+	AUTO_FREE char *stageless = talk_bytes(
+		"Named", SPAN("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
 	check_error(stageless, 404, "Not Found");
-	assert_string_equal(world.reason,
-		"the path names no stage, and there is no $default stage");
+	assert_string_equal(
+		world.reason, "the path names no stage, and there is no $default stage");
 }
 
 static void what_lambda_says_is_mapped(void **state)
@@ -479,8 +493,8 @@ static void limits_are_the_services(void **state)
 	buf_add_str(&request, "\r\n\r\n");
 	AUTO_FREE char *head = talk_bytes("Api", buf_span(&request));
 	check_error(head, 431, "Request Header Fields Too Large");
-	AUTO_FREE char *body = talk_bytes("Api",
-		SPAN("POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 10485761\r\n\r\n"));
+	AUTO_FREE char *body = talk_bytes(
+		"Api", SPAN("POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 10485761\r\n\r\n"));
 	check_error(body, 413, "Request Entity Too Large");
 	buf_clear(&request);
 	buf_addf(&request,
@@ -499,9 +513,9 @@ static void limits_are_the_services(void **state)
 static void malformed_requests_look_alike(void **state)
 {
 	(void)state;
-	AUTO_FREE char *answer = talk_bytes("Api",
-		SPAN("POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-		     "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"));
+	AUTO_FREE char *answer =
+		talk_bytes("Api", SPAN("POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+				       "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"));
 	check_error(answer, 400, "Bad Request");
 	assert_string_equal(world.check, "HTTP");
 	assert_int_equal(fake_lambda.invoked, 0);
@@ -529,13 +543,12 @@ static void auth_decides(void **state)
 		fake_auth.verdict.outcome = rows[i / 2].outcome;
 		fake_auth.verdict.www_authenticate =
 			rows[i / 2].status == 401 ? "Bearer scope=\"\"" : "";
-		AUTO_FREE char *answer =
-			ask("GET /pets/7", "Origin: https://app.example.com\r\n");
+		AUTO_FREE char *answer = ask("GET /pets/7", "Origin: https://app.example.com\r\n");
 		check_error(answer, rows[i / 2].status, rows[i / 2].message);
 		assert_int_equal(has_line(answer, "www-authenticate: Bearer scope=\"\""),
 			rows[i / 2].status == 401);
-		assert_true(has_line(answer,
-			"access-control-allow-origin: https://app.example.com"));
+		assert_true(
+			has_line(answer, "access-control-allow-origin: https://app.example.com"));
 		assert_null(strstr(answer, "secret reason"));
 		assert_string_equal(world.check, "signature");
 		assert_string_equal(world.reason, "the secret reason");
@@ -580,13 +593,14 @@ static void auth_is_given_what_it_asks_for(void **state)
 static void preflights_are_answered_before_auth(void **state)
 {
 	(void)state;
-	static const char *const lines[] = { "OPTIONS /pets/7", "OPTIONS /nowhere", "OPTIONS /any" };
+	static const char *const lines[] = { "OPTIONS /pets/7", "OPTIONS /nowhere",
+		"OPTIONS /any" };
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		AUTO_FREE char *answer = ask(lines[i], PREFLIGHT("https://app.example.com"));
 		assert_int_equal(status_of(answer), 204);
 		assert_string_equal(body_of(answer), "");
-		assert_true(has_line(answer,
-			"access-control-allow-origin: https://app.example.com"));
+		assert_true(
+			has_line(answer, "access-control-allow-origin: https://app.example.com"));
 		assert_true(has_line(answer, "access-control-allow-methods: GET,POST"));
 		assert_true(has_line(answer, "access-control-max-age: 60"));
 		assert_true(has_header(answer, "apigw-requestid"));
@@ -610,9 +624,9 @@ static void an_options_route_takes_its_preflights(void **state)
 	assert_int_equal(fake_lambda.invoked, 1);
 	AUTO_FREE char *plain = ask("OPTIONS /pets/7", "Origin: https://app.example.com\r\n");
 	check_error(plain, 404, "Not Found");
-	AUTO_FREE char *unconfigured = talk_bytes("Named",
-		SPAN("OPTIONS /dev/hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-		     "Origin: https://x\r\nAccess-Control-Request-Method: GET\r\n\r\n"));
+	AUTO_FREE char *unconfigured = talk_bytes(
+		"Named", SPAN("OPTIONS /dev/hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+			      "Origin: https://x\r\nAccess-Control-Request-Method: GET\r\n\r\n"));
 	check_error(unconfigured, 404, "Not Found");
 }
 
@@ -697,13 +711,16 @@ static void requests_keep_the_model_they_began_with(void **state)
 static void a_bad_model_leaves_the_old_one(void **state)
 {
 	(void)state;
-	static struct model_route bad[] = { { .key = "GET hello", .method = "GET", .path = "hello" } };
-	static struct model_api api = { .logical_id = "Api", .key = "Api", .routes = bad, .n_routes = 1 };
+	static struct model_route bad[] = {
+		{ .key = "GET hello", .method = "GET", .path = "hello" }
+	};
+	static struct model_api api = {
+		.logical_id = "Api", .key = "Api", .routes = bad, .n_routes = 1
+	};
 	const struct model model = { .apis = &api, .n_apis = 1 };
 	struct err err = ERR_INIT;
 	assert_int_not_equal(gateway_set_model(world.gateway, &model, &err), 0);
-	assert_string_equal(err.msg,
-		"API 'Api': route 'GET hello': the path must begin with '/'");
+	assert_string_equal(err.msg, "API 'Api': route 'GET hello': the path must begin with '/'");
 	assert_int_equal(world.released, 0);
 	AUTO_FREE char *answer = ask("GET /hello", "");
 	assert_int_equal(status_of(answer), 200);

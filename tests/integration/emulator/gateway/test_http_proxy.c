@@ -6,31 +6,42 @@
 
 #include "gateway_fakes.h"
 
-enum backend { PLAIN, NO_CONTENT, STREAM, BREAKS, SILENT };
+enum backend {
+	PLAIN,
+	NO_CONTENT,
+	STREAM,
+	BREAKS,
+	SILENT
+};
 
 static char uri[64], dead_uri[64];
-static struct model_integration proxy = { .type = MODEL_HTTP_PROXY,
-	.uri = uri,
-	.method = "ANY",
-	.timeout_ms = 30000 };
-static struct model_integration dead = { .type = MODEL_HTTP_PROXY,
-	.uri = dead_uri,
-	.method = "ANY",
-	.timeout_ms = 30000 };
-static struct model_integration hurry = { .type = MODEL_HTTP_PROXY,
-	.uri = uri,
-	.method = "ANY",
-	.timeout_ms = 50 };
+static struct model_integration proxy = {
+	.type = MODEL_HTTP_PROXY, .uri = uri, .method = "ANY", .timeout_ms = 30000
+};
+static struct model_integration dead = {
+	.type = MODEL_HTTP_PROXY, .uri = dead_uri, .method = "ANY", .timeout_ms = 30000
+};
+static struct model_integration hurry = {
+	.type = MODEL_HTTP_PROXY, .uri = uri, .method = "ANY", .timeout_ms = 50
+};
 static struct model_route routes[] = {
 	{ .key = "ANY /p", .method = "ANY", .path = "/p", .integration = &proxy },
 	{ .key = "GET /dead", .method = "GET", .path = "/dead", .integration = &dead },
 	{ .key = "GET /hurry", .method = "GET", .path = "/hurry", .integration = &hurry },
 };
-static struct model_stage stage = { .name = "$default", .access_log_format = "$context.status "
-								       "$context.responseLength" };
-static struct model_api api = { .logical_id = "Api", .key = "Api", .id = "aaaaaaaaaa",
-	.routes = routes, .n_routes = COUNT_OF(routes), .stages = &stage, .n_stages = 1 };
-static const struct model app = { .region = "us-east-1", .account = "1", .apis = &api, .n_apis = 1 };
+static struct model_stage stage = { .name = "$default",
+	.access_log_format = "$context.status "
+			     "$context.responseLength" };
+static struct model_api api = { .logical_id = "Api",
+	.key = "Api",
+	.id = "aaaaaaaaaa",
+	.routes = routes,
+	.n_routes = COUNT_OF(routes),
+	.stages = &stage,
+	.n_stages = 1 };
+static const struct model app = {
+	.region = "us-east-1", .account = "1", .apis = &api, .n_apis = 1
+};
 
 static struct {
 	uv_loop_t loop;
@@ -199,8 +210,9 @@ static void answers_come_back(void **state)
 	const char *seen = buf_cstr(&world.seen);
 	assert_int_equal(strncmp(seen, "POST /back?a=%20\n", 17), 0);
 	assert_non_null(strcasestr(seen, "\nx-a: 1\n"));
-	assert_non_null(strcasestr(seen, "\nforwarded: by=127.0.0.1;for=127.0.0.1;host=api.example.com;"
-					 "proto=https\n"));
+	assert_non_null(
+		strcasestr(seen, "\nforwarded: by=127.0.0.1;for=127.0.0.1;host=api.example.com;"
+				 "proto=https\n"));
 	assert_non_null(strstr(seen, "\n\ndata"));
 	assert_int_equal(world.status, 418);
 	assert_string_equal(world.log, "418 6");

@@ -8,21 +8,24 @@
 #include "gateway_request.h"
 #include "proxy/base/alloc.h"
 
-#define JSON(text) { "" text, sizeof(text) - 1 }
+#define JSON(text)                        \
+	{                                 \
+		"" text, sizeof(text) - 1 \
+	}
 
 static const char *const amr[] = { "authenticated", "login.example.com", "x:OIDC:1", NULL };
 static const struct auth_verdict iam = { .kind = MODEL_AUTH_IAM,
-	.iam = { "ASIA", "123456789012", "AROA:s", "arn:aws:sts::1:r", "AROA:s", NULL, "us-east-1:i",
-		"us-east-1:p", amr } };
+	.iam = { "ASIA", "123456789012", "AROA:s", "arn:aws:sts::1:r", "AROA:s", NULL,
+		"us-east-1:i", "us-east-1:p", amr } };
 static const struct auth_verdict jwt = { .kind = MODEL_AUTH_JWT,
 	.claims = JSON("{\"sub\":\"jane\",\"cognito:groups\":\"[A B]\",\"q\":\"\\\"\\n\"}"),
 	.log_error = "invalid_token: x" };
-static const struct auth_verdict custom = { .kind = MODEL_AUTH_CUSTOM,
-	.principal_id = "me",
-	.context = JSON("{\"key\":\"v\",\"n\":1}") };
+static const struct auth_verdict custom = {
+	.kind = MODEL_AUTH_CUSTOM, .principal_id = "me", .context = JSON("{\"key\":\"v\",\"n\":1}")
+};
 
-static void check(const struct auth_verdict *verdict, bool answered, const char *format,
-	const char *want)
+static void check(
+	const struct auth_verdict *verdict, bool answered, const char *format, const char *want)
 {
 	struct arena *a = arena_create();
 	struct event_input in = { .http = make_request(a, "GET", "/dev/a%20b?q=1",

@@ -16,7 +16,10 @@ static const char *methods[] = { "GET", "POST" };
 static const char *headers[] = { "authorization", "x-a" };
 static const char *exposed[] = { "x-total", "date" };
 
-#define LIST(array) { array, COUNT_OF(array) }
+#define LIST(array)                    \
+	{                              \
+		array, COUNT_OF(array) \
+	}
 
 #define ORIGIN "Origin: https://app.example.com\n"
 #define EVIL "Origin: https://evil.example.com\n"
@@ -24,7 +27,13 @@ static const char *exposed[] = { "x-total", "date" };
 #define ALLOW "access-control-allow-origin: https://app.example.com|"
 #define VARY "vary: origin|"
 
-enum config { ONE, TWO, ANY, SECURE, FULL };
+enum config {
+	ONE,
+	TWO,
+	ANY,
+	SECURE,
+	FULL
+};
 
 static const struct model_cors configs[] = {
 	[ONE] = { .allow_origins = LIST(one), .max_age = -1 },

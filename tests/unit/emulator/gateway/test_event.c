@@ -19,28 +19,32 @@
 
 static const char *const user_pool_amr[] = { "authenticated",
 	"cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLE",
-	"cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLE:CognitoSignIn:f498e498-f051-705f-e684-"
+	"cognito-idp.us-east-1.amazonaws.com/"
+	"us-east-1_EXAMPLE:CognitoSignIn:f498e498-f051-705f-e684-"
 	"d15444d72ae5",
 	NULL };
 static const char *const oidc_amr[] = { "authenticated", "login.example.com",
 	"arn:aws:iam::123456789012:oidc-provider/login.example.com:OIDC:auth0|1", NULL };
 
-#define COGNITO(list)                                                                              \
-	{                                                                                          \
-		.kind = MODEL_AUTH_IAM,                                                            \
-		.iam = { "ASIAEXAMPLE", "123456789012", "AROAEXAMPLE:CognitoIdentityCredentials",  \
-			COGNITO_ARN, "AROAEXAMPLE:CognitoIdentityCredentials", NULL,               \
-			"us-east-1:3f291106-8703-466b-8f2b-3ecee1ca56ce",                          \
-			"us-east-1:4f291106-8703-466b-8f2b-3ecee1ca56ce", list },                  \
+#define COGNITO(list)                                                                             \
+	{                                                                                         \
+		.kind = MODEL_AUTH_IAM,                                                           \
+		.iam = { "ASIAEXAMPLE", "123456789012", "AROAEXAMPLE:CognitoIdentityCredentials", \
+			COGNITO_ARN, "AROAEXAMPLE:CognitoIdentityCredentials", NULL,              \
+			"us-east-1:3f291106-8703-466b-8f2b-3ecee1ca56ce",                         \
+			"us-east-1:4f291106-8703-466b-8f2b-3ecee1ca56ce", list },                 \
 	}
 
 static const struct auth_verdict iam_cognito = COGNITO(user_pool_amr);
 static const struct auth_verdict iam_oidc = COGNITO(oidc_amr);
 static const struct auth_verdict iam_user = { .kind = MODEL_AUTH_IAM,
-	.iam = { "AKIAEXAMPLE", "123456789012", "AIDAEXAMPLE", "arn:aws:iam::123456789012:user/jane",
-		"AIDAEXAMPLE", NULL, NULL, NULL, NULL } };
+	.iam = { "AKIAEXAMPLE", "123456789012", "AIDAEXAMPLE",
+		"arn:aws:iam::123456789012:user/jane", "AIDAEXAMPLE", NULL, NULL, NULL, NULL } };
 
-#define JSON(text) { "" text, sizeof(text) - 1 }
+#define JSON(text)                        \
+	{                                 \
+		"" text, sizeof(text) - 1 \
+	}
 static const struct auth_verdict jwt = { .kind = MODEL_AUTH_JWT,
 	.claims = JSON("{\"aud\":\"1example23456789\",\"auth_time\":\"1635015339\","
 		       "\"cognito:groups\":\"[USERS ADMINS]\",\"cognito:username\":\"jane\","
@@ -54,8 +58,9 @@ static const struct auth_verdict jwt_scopes = { .kind = MODEL_AUTH_JWT,
 	.scopes = JSON("[\"a\",\"b\"]") };
 static const struct auth_verdict custom = { .kind = MODEL_AUTH_CUSTOM,
 	.principal_id = "",
-	.context = JSON("{\"stringKey\":\"value\",\"numberKey\":1,\"booleanKey\":true,"
-			"\"arrayKey\":[\"value1\",\"value2\"],\"mapKey\":{\"value1\":\"value2\"}}") };
+	.context =
+		JSON("{\"stringKey\":\"value\",\"numberKey\":1,\"booleanKey\":true,"
+		     "\"arrayKey\":[\"value1\",\"value2\"],\"mapKey\":{\"value1\":\"value2\"}}") };
 static const struct auth_verdict custom_principal = { .kind = MODEL_AUTH_CUSTOM,
 	.principal_id = "user-1",
 	.context = JSON("{\"stringKey\":\"value\",\"numberKey\":1}") };
@@ -82,7 +87,8 @@ static const struct golden goldens[] = {
 		"GET /pets/{id}", "", { "id", JSON("a%20b") }, "dev", &table_pets,
 		"LV7fzho-PHcEJPw=", TRACE, 1587481701067, NULL },
 	{ "http-2.0-post-cookies-query", false, "POST",
-		"/capture/space%20value?repeat=one&repeat=two&redirect=https%3A%2F%2Fexample.com%2Fa%2Fb"
+		"/capture/"
+		"space%20value?repeat=one&repeat=two&redirect=https%3A%2F%2Fexample.com%2Fa%2Fb"
 		"&literalPlus=a+b&encodedPlus=a%2Bb&empty=",
 		HOST_WEST AGENT "Content-Type: application/json\nX-Voker-Probe: first\n"
 				"Cookie: session=abc123; theme=dark\nX-Voker-Probe: second\n"
@@ -90,9 +96,8 @@ static const struct golden goldens[] = {
 		"{\"message\":\"hello from the public internet\",\"unicode\":\"lambda-\xce\xbb\"}",
 		"$default", "", { NULL, { NULL, 0 } }, "$default", NULL, "ATfSmjLgPHcESJw=",
 		"Root=1-6a5145a9-1bae89e2512ec92d5d9438a0", 1783711145766, NULL },
-	{ "http-2.0-jwt", false, "GET", "/me",
-		HOST AGENT "Authorization: Bearer eyJraWQiOiJ...\n", "", "GET /me", "",
-		{ NULL, { NULL, 0 } }, "$default", NULL, "HqYtWhZ6IAMEM8g=",
+	{ "http-2.0-jwt", false, "GET", "/me", HOST AGENT "Authorization: Bearer eyJraWQiOiJ...\n",
+		"", "GET /me", "", { NULL, { NULL, 0 } }, "$default", NULL, "HqYtWhZ6IAMEM8g=",
 		"Root=1-61746bfb-3a2f1c9e5b7d8e0f1a2b3c4d", 1635015339000, &jwt },
 	{ "http-2.0-iam-cognito", false, "GET", "/hello",
 		HOST "User-Agent: curl/8.7.1\nAuthorization: AWS4-HMAC-SHA256 "
@@ -125,19 +130,20 @@ static const struct golden goldens[] = {
 		"$default", { NULL, { NULL, 0 } }, "dev", &table_users, "JCJJxhz4PHcEJgQ=", TRACE,
 		1744765323000, NULL },
 	{ "http-1.0-jwt", true, "GET", "/users", HOST_WEST "User-Agent: curl/8.7.1\n", "",
-		"GET /users", "/users", { NULL, { NULL, 0 } }, "$default", NULL, "JCJJxhz4PHcEJgQ=",
-		TRACE, 1744765323000, &jwt_scopes },
+		"GET /users", "/users", { NULL, { NULL, 0 } }, "$default", NULL,
+		"JCJJxhz4PHcEJgQ=", TRACE, 1744765323000, &jwt_scopes },
 	{ "http-1.0-lambda-authorizer", true, "GET", "/users", HOST_WEST "User-Agent: curl/8.7.1\n",
 		"", "GET /users", "/users", { NULL, { NULL, 0 } }, "$default", NULL,
 		"JCJJxhz4PHcEJgQ=", TRACE, 1744765323000, &custom_principal },
 	{ "http-1.0-iam-cognito", true, "GET", "/users", HOST_WEST "User-Agent: curl/8.7.1\n", "",
-		"GET /users", "/users", { NULL, { NULL, 0 } }, "$default", NULL, "JCJJxhz4PHcEJgQ=",
-		TRACE, 1744765323000, &iam_oidc },
+		"GET /users", "/users", { NULL, { NULL, 0 } }, "$default", NULL,
+		"JCJJxhz4PHcEJgQ=", TRACE, 1744765323000, &iam_oidc },
 };
 
 static struct event_input input_of(struct arena *a, const struct golden *g)
 {
-	return (struct event_input){ .http = make_request(a, g->method, g->target, g->head, g->body),
+	return (struct event_input){ .http = make_request(
+					     a, g->method, g->target, g->head, g->body),
 		.account = "123456789012",
 		.api_id = "aaaaaaaaaa",
 		.route_key = g->route_key,
@@ -221,8 +227,8 @@ static void authorizer_events_are_golden(void **state)
 	const struct span sources[] = { SPAN("user1"), SPAN("123") };
 	struct golden g = { NULL, false, "GET", "/test/request/7?q=123",
 		HOST "User-Agent: curl/8.7.1\nAuthorization: user1\nCookie: c=1\n", "",
-		"GET /request/{id}", "", { "id", JSON("7") }, "test", &variable, "LV7fzho-PHcEJPw=",
-		TRACE, 1587501101067, &jwt };
+		"GET /request/{id}", "", { "id", JSON("7") }, "test", &variable,
+		"LV7fzho-PHcEJPw=", TRACE, 1587501101067, &jwt };
 	struct arena *a = arena_create();
 	struct buf out = BUF_INIT(1 << 20);
 	struct event_input in = input_of(a, &g);
@@ -284,6 +290,8 @@ static void fields_follow_the_tables(void **state)
 		{ false, "GET", "/?", "", "", "rawQueryString", "\"\"" },
 		{ false, "GET", "/?x+y=%2B%zz", "", "", "queryStringParameters",
 			"{\"x y\":\"+%zz\"}" },
+		{ false, "GET", "/?%ff=1&%fe=2&%C3%A9=3", "", "", "queryStringParameters",
+			"{\"\xc3\xa9\":\"3\",\"\xef\xbf\xbd\":\"1,2\"}" },
 		{ false, "GET", "/?b=2&a=1&b=1,3", "", "", "queryStringParameters",
 			"{\"a\":\"1\",\"b\":\"2,1,3\"}" },
 		{ true, "GET", "/?b=2&b=1", "", "", "queryStringParameters", "{\"b\":\"1\"}" },
@@ -369,18 +377,32 @@ static void body_is_text_by_type_only(void **state)
 		const char *type;
 		bool text;
 	} rows[] = {
-		{ "text/plain", true }, { "text/html", true }, { "text/csv", true },
-		{ "text/xml", true }, { "TEXT/Plain", true }, { "text/plain; charset=utf-8", true },
+		{ "text/plain", true },
+		{ "text/html", true },
+		{ "text/csv", true },
+		{ "text/xml", true },
+		{ "TEXT/Plain", true },
+		{ "text/plain; charset=utf-8", true },
 		{ "text/plain;charset=\"UTF-8\"", true },
-		{ "text/plain; charset=iso-8859-1", false }, { "application/json", true },
-		{ "application/json; charset=utf-8", true }, { "Application/JSON", true },
-		{ "application/xml", true }, { "application/javascript", true },
-		{ "application/graphql", true }, { NULL, false },
+		{ "text/plain; charset=iso-8859-1", false },
+		{ "application/json", true },
+		{ "application/json; charset=utf-8", true },
+		{ "Application/JSON", true },
+		{ "application/xml", true },
+		{ "application/javascript", true },
+		{ "application/graphql", true },
+		{ NULL, false },
 		{ "application/x-www-form-urlencoded", false },
-		{ "multipart/form-data; boundary=x", false }, { "application/octet-stream", false },
-		{ "application/x-protobuf", false }, { "application/zip", false },
-		{ "application/pdf", false }, { "image/png", false }, { "audio/ogg", false },
-		{ "video/mp4", false }, { "idk", false }, { "", false },
+		{ "multipart/form-data; boundary=x", false },
+		{ "application/octet-stream", false },
+		{ "application/x-protobuf", false },
+		{ "application/zip", false },
+		{ "application/pdf", false },
+		{ "image/png", false },
+		{ "audio/ogg", false },
+		{ "video/mp4", false },
+		{ "idk", false },
+		{ "", false },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (event_body_is_text(span_of(rows[i].type)) != rows[i].text) {

@@ -9,7 +9,8 @@
 #include "gateway_request.h"
 #include "proxy/base/alloc.h"
 
-static const struct route_param params[] = { { "id", { "a%20b", 5 } }, { "proxy", { "x/y%2Fz", 7 } } };
+static const struct route_param params[] = { { "id", { "a%20b", 5 } },
+	{ "proxy", { "x/y%2Fz", 7 } } };
 static const struct model_pair variables[] = { { "who", "jane" } };
 
 /* The backend request as "METHOD URL\nName: value\n...". */
@@ -29,9 +30,9 @@ static void show(struct buf *out, const char *method, const char *target, const 
 		.request_id = "LV7fzho-PHcEJPw=",
 		.trace_id = "Root=1-x" };
 	struct context context = { .event = &event };
-	struct http_proxy_config config = { .integration = in,
-		.context = &context,
-		.path = event.http->path };
+	struct http_proxy_config config = {
+		.integration = in, .context = &context, .path = event.http->path
+	};
 	struct reply r;
 	const char *url, *verb;
 	http_proxy_request(&config, &r, &url, &verb);
@@ -74,9 +75,9 @@ static void requests_are_passed_on(void **state)
 			"by=127.0.0.1;for=203.0.113.9;host=api.example.com;proto=https\n" TRACE },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct model_integration in = { .type = MODEL_HTTP_PROXY,
-			.uri = rows[i].uri,
-			.method = rows[i].verb };
+		struct model_integration in = {
+			.type = MODEL_HTTP_PROXY, .uri = rows[i].uri, .method = rows[i].verb
+		};
 		struct buf got = BUF_INIT(1 << 16);
 		char *head = xasprintf("Host: api.example.com\n%s", rows[i].head);
 		show(&got, rows[i].method, rows[i].target, head, "", &in);
@@ -134,8 +135,10 @@ static void parameters_are_mapped(void **state)
 		buf_fini(&got);
 	}
 	struct model_mapping removal = { "remove:header.x-a", "''" };
-	struct model_integration in = { .uri = "http://b", .method = "ANY",
-		.request_mappings = &removal, .n_request_mappings = 1 };
+	struct model_integration in = { .uri = "http://b",
+		.method = "ANY",
+		.request_mappings = &removal,
+		.n_request_mappings = 1 };
 	struct buf got = BUF_INIT(1 << 16);
 	show(&got, "GET", "/", "X-A: 1\nx-a: 2\nX-AB: 3\n", "", &in);
 	assert_null(strstr(buf_cstr(&got), "X-A:"));
@@ -148,8 +151,10 @@ static void a_mapping_cannot_forge_a_header(void **state)
 {
 	(void)state;
 	struct model_mapping mapping = { "overwrite:header.y", "$request.querystring.q" };
-	struct model_integration in = { .uri = "http://b", .method = "ANY",
-		.request_mappings = &mapping, .n_request_mappings = 1 };
+	struct model_integration in = { .uri = "http://b",
+		.method = "ANY",
+		.request_mappings = &mapping,
+		.n_request_mappings = 1 };
 	struct buf got = BUF_INIT(1 << 16);
 	show(&got, "GET", "/?q=a%0D%0AEvil:%201", "", "", &in);
 	assert_null(strstr(buf_cstr(&got), "\ny:"));
@@ -159,11 +164,12 @@ static void a_mapping_cannot_forge_a_header(void **state)
 static void some_headers_cannot_be_mapped(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "append:header.Authorization", "overwrite:header.x-amz-date",
-		"append:header.X-Amzn-Trace-Id", "remove:header.access-control-allow-origin",
-		"append:header.apigw-x", "append:header.Via", "append:header.Connection",
-		"append:header.X-Forwarded-For", "append:header.a b", "append:header.", "append:path",
-		"replace:header.a", "header.a", "append:body.a", "append", "" };
+	static const char *const bad[] = { "append:header.Authorization",
+		"overwrite:header.x-amz-date", "append:header.X-Amzn-Trace-Id",
+		"remove:header.access-control-allow-origin", "append:header.apigw-x",
+		"append:header.Via", "append:header.Connection", "append:header.X-Forwarded-For",
+		"append:header.a b", "append:header.", "append:path", "replace:header.a",
+		"header.a", "append:body.a", "append", "" };
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct model_mapping m = { bad[i], "v" };
 		struct err err = ERR_INIT;

@@ -111,7 +111,8 @@ static const struct {
 	/* 4.4: what belongs to the connection or to the gateway */
 	{ false,
 		"{\"statusCode\":204,\"headers\":{\"Connection\":\"x\",\"transfer-encoding\":\"x\","
-		"\"Keep-Alive\":\"x\",\"content-length\":9,\"Date\":\"x\",\"Apigw-Requestid\":\"x\","
+		"\"Keep-Alive\":\"x\",\"content-length\":9,\"Date\":\"x\",\"Apigw-Requestid\":"
+		"\"x\","
 		"\"Upgrade\":\"x\",\"TE\":\"x\",\"Trailer\":\"x\",\"a\":\"b\"}}",
 		"204|A: b||" },
 	/* no header can be forged */
@@ -135,7 +136,8 @@ static const struct {
 	{ true, "not JSON", "500" },
 	{ true, "null", "500" },
 	{ true,
-		"{\"statusCode\":204,\"multiValueHeaders\":{\"a\":[\"m1\",2]},\"headers\":{\"a\":\"s\"}}",
+		"{\"statusCode\":204,\"multiValueHeaders\":{\"a\":[\"m1\",2]},\"headers\":{\"a\":"
+		"\"s\"}}",
 		"204|A: s|A: m1|A: 2||" },
 	{ true, "{\"statusCode\":204,\"multiValueHeaders\":{\"a\":\"m1\"}}", "500" },
 	{ true, "{\"statusCode\":204,\"multiValueHeaders\":{\"a\":[\"x\\ny\"]}}", "500" },
@@ -167,6 +169,25 @@ static void bodies_may_hold_nul(void **state)
 	show(&got, SPAN("{\"statusCode\":200,\"body\":\"a\\u0000b\"}"), true, &err);
 	assert_true(span_eq(buf_span(&got), SPAN(AS_TEXT "a\0b")));
 	buf_fini(&got);
+}
+
+static void a_body_that_is_too_large_is_no_answer(void **state)
+{
+	(void)state;
+	static const char *const payloads[] = { "\"abc\\n\"",
+		"{\"statusCode\":200,\"body\":\"abc\\n\"}",
+		"{\"statusCode\":200,\"body\":\"YWJjZA==\",\"isBase64Encoded\":true}" };
+	for (size_t i = 0; i < COUNT_OF(payloads); i++) {
+		struct arena *a = arena_create();
+		struct buf scratch = BUF_INIT(3);
+		struct reply r;
+		struct err err = ERR_INIT;
+		reply_init(&r, a);
+		assert_int_not_equal(
+			reply_from_lambda(&r, span_of(payloads[i]), true, &scratch, &err), 0);
+		buf_fini(&scratch);
+		arena_destroy(a);
+	}
 }
 
 static void deep_nesting_is_no_recursion(void **state)
@@ -225,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(results_are_mapped),
 		cmocka_unit_test(bodies_may_hold_nul),
+		cmocka_unit_test(a_body_that_is_too_large_is_no_answer),
 		cmocka_unit_test(deep_nesting_is_no_recursion),
 		cmocka_unit_test(errors_have_the_services_bodies),
 	};

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "emulator/gateway/route.h"
+#include "emulator/gateway/route_key.h"
 #include "proxy/base/alloc.h"
 
 #define MAX_KEYS 8
@@ -57,10 +58,10 @@ struct row {
 	const char *method, *path, *want;
 };
 
-#define PETS                                                                                       \
-	{                                                                                          \
-		"GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}",    \
-			"$default"                                                                 \
+#define PETS                                                                                    \
+	{                                                                                       \
+		"GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", \
+			"$default"                                                              \
 	}
 
 static const struct row rows[] = {
@@ -159,8 +160,8 @@ static void refuses_bad_keys(void **state)
 {
 	(void)state;
 	static const char *const bad[] = { "", "GET", "GET ", "GET a", "FETCH /a", "get /a",
-		"GET /a/", "GET /a{x}", "GET /{x", "GET /{}", "GET /{+}", "GET /{a+}/b", "GET /{a}{b}",
-		"$other", "GET  /a" };
+		"GET /a/", "GET /a{x}", "GET /{x", "GET /{}", "GET /{+}", "GET /{a+}/b",
+		"GET /{a}{b}", "$other", "GET  /a" };
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct span method, path;
 		struct err err = ERR_INIT;

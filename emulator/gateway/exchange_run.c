@@ -1,0 +1,199 @@
+/* The integration of an exchange: a function (invoking) or an HTTP backend (relaying). */
+#include "emulator/gateway/exchange_internal.h"
+#include "proxy/base/alloc.h"
+
+/* --- invoking --------------------------------------------------------------------------------------- */
+
+static void arm(struct exchange_env *env)
+{
+	struct list *first = list_first(&env->waiting);
+	if (!first) {
+		timer_stop(env->timer);
+		return;
+	}
+	const struct exchange *e = container_of(first, struct exchange, waiting);
+	uint64_t now = clock_mono_ns(env->config->clock);
+	timer_arm(env->timer, e->deadline_ns > now ? (e->deadline_ns - now) / 1000000 + 1 : 0);
+}
+
+void exchange_on_deadline(void *ctx)
+{
+	struct exchange_env *env = ctx;
+	uint64_t now = clock_mono_ns(env->config->clock);
+	struct list *first;
+	while ((first = list_first(&env->waiting))) {
+		struct exchange *e = container_of(first, struct exchange, waiting);
+		if (e->deadline_ns > now) {
+			break;
+		}
+		lambda_cancel(e->invocation);
+		e->context.integration_error = "the integration timed out";
+		exchange_refuse(e, 503, "timeout",
+			arena_printf(e->http->arena,
+				"function '%s' did not answer within %u ms, the integration's "
+				"timeout",
+				e->info.function, e->match.route->integration->timeout_ms));
+	}
+	arm(env);
+}
+
+/* Nearly always the last: most integrations have the same timeout. */
+static void wait_until(struct exchange *e, uint64_t deadline_ns)
+{
+	struct exchange_env *env = e->env;
+	bool was_empty = list_empty(&env->waiting);
+	e->deadline_ns = deadline_ns;
+	struct list *at = &env->waiting;
+	while (at->prev != &env->waiting &&
+		container_of(at->prev, struct exchange, waiting)->deadline_ns > deadline_ns) {
+		at = at->prev;
+	}
+	list_insert_before(at, &e->waiting);
+	if (was_empty || list_first(&env->waiting) == &e->waiting) {
+		arm(env);
+	}
+}
+
+static void on_payload(struct exchange *e, struct span payload)
+{
+	struct reply r;
+	struct err err = ERR_INIT;
+	reply_init(&r, e->http->arena);
+	buf_clear(&e->env->body);
+	if (reply_from_lambda(
+		    &r, payload, e->match.route->integration->payload_v2, &e->env->body, &err)) {
+		e->context.integration_error = "the function's result is malformed";
+		exchange_refuse(e, 500, "result", err.msg);
+		return;
+	}
+	e->context.integration_status = r.status;
+	exchange_answer(e, &r);
+}
+
+static const char *first_of(const char *a, const char *b)
+{
+	return a && *a ? a : b;
+}
+
+/* A throttled or impossible invocation is a failed one to the HTTP API: 500 (lambda.md 6 has it for REST
+ * APIs; for HTTP APIs the only statuses in any source are 500 and 503, and 503 is the timeout). */
+static void on_result(void *ctx, const struct lambda_result *result)
+{
+	struct exchange *e = ctx;
+	e->invocation = NULL;
+	list_remove(&e->waiting);
+	e->context.integration_latency_ms = exchange_ms_since(e, e->invoked_ns);
+	switch (result->outcome) {
+	case LAMBDA_OK:
+		e->context.endpoint_status = 200;
+		on_payload(e, result->payload);
+		return;
+	case LAMBDA_FUNCTION_ERROR:
+		e->context.endpoint_status = 200;
+		e->context.integration_error = arena_strdup(e->http->arena, result->error_type);
+		exchange_refuse(
+			e, 500, "function error", first_of(result->detail, result->error_type));
+		return;
+	case LAMBDA_THROTTLED:
+		e->context.endpoint_status = 429;
+		exchange_refuse(e, 500, "concurrency",
+			first_of(result->detail, "the function's reserved concurrency is used up"));
+		return;
+	case LAMBDA_UNAVAILABLE:
+		exchange_refuse(e, 500, "function",
+			first_of(result->detail, "the function cannot be invoked"));
+		return;
+	}
+}
+
+static void invoke(struct exchange *e)
+{
+	const struct model_integration *in = e->match.route->integration;
+	struct buf *event = &e->env->event;
+	buf_clear(event);
+	event_write(&e->event, in->payload_v2, event);
+	if (event->overflow) {
+		buf_fini(event);
+		exchange_refuse(e, 413, "limit", "the event is larger than Lambda's 6 MB");
+		return;
+	}
+	exchange_move(e, EXCHANGE_INVOKING);
+	struct lambda_call call = { .function = in->function,
+		.payload = buf_span(event),
+		.source = arena_printf(e->http->arena, "API %.*s %.*s", SPAN_ARG(e->http->method),
+			SPAN_ARG(e->http->path)),
+		.trace_id = e->trace_id,
+		.done = on_result,
+		.ctx = e };
+	e->invoked_ns = clock_mono_ns(exchange_config(e)->clock);
+	e->invocation = lambda_invoke(exchange_config(e)->lambda, &call);
+	e->context.integration_request_id =
+		arena_strdup(e->http->arena, invocation_id(e->invocation));
+	wait_until(e, e->invoked_ns + (uint64_t)in->timeout_ms * 1000000);
+	if (event->cap > EXCHANGE_KEEP_SCRATCH) {
+		buf_fini(event);
+	}
+}
+
+/* --- relaying ---------------------------------------------------------------------------------------- */
+
+static void on_backend_head(void *ctx, struct reply *r)
+{
+	struct exchange *e = ctx;
+	e->context.integration_status = e->context.endpoint_status = r->status;
+	e->context.integration_latency_ms = exchange_ms_since(e, e->invoked_ns);
+	exchange_finish_headers(e, r);
+}
+
+static void on_backend_failed(void *ctx, const struct err *err)
+{
+	struct exchange *e = ctx;
+	e->context.integration_error = "the HTTP integration did not answer";
+	exchange_refuse(e, 503, err->code == ERR_TIMEOUT ? "timeout" : "integration", err->msg);
+}
+
+static void on_backend_done(void *ctx, size_t bytes, const struct err *err)
+{
+	struct exchange *e = ctx;
+	struct snapshot *snapshot = exchange_snapshot(e);
+	if (err) {
+		exchange_tell_refused(e, e->context.integration_status, "integration", err->msg);
+	}
+	exchange_settle(e, e->context.integration_status, bytes);
+	snapshot_drop(snapshot);
+}
+
+static void relay(struct exchange *e)
+{
+	exchange_move(e, EXCHANGE_RELAYING);
+	e->invoked_ns = clock_mono_ns(exchange_config(e)->clock);
+	struct http_proxy_config proxy = { .client = exchange_config(e)->http,
+		.exchange = e->x,
+		.integration = e->match.route->integration,
+		.context = &e->context,
+		.path = e->path,
+		.on_head = on_backend_head,
+		.on_failed = on_backend_failed,
+		.on_done = on_backend_done,
+		.ctx = e };
+	e->proxy = http_proxy_start(&proxy);
+}
+
+void exchange_integrate(struct exchange *e)
+{
+	const struct model_integration *in = e->match.route->integration;
+	if (!in || in->type == MODEL_UNSUPPORTED) {
+		exchange_refuse(e, 500, "integration",
+			in ? "the route's integration type is not emulated"
+			   : "the route has no integration (Target)");
+	} else if (in->type == MODEL_HTTP_PROXY) {
+		relay(e);
+	} else if (!in->may_invoke) {
+		exchange_refuse(e, 500, "permission",
+			arena_printf(e->http->arena,
+				"no AWS::Lambda::Permission lets this API invoke function '%s'",
+				in->function));
+	} else {
+		invoke(e);
+	}
+}
