@@ -64,19 +64,23 @@ void auth_set_model(struct auth *a, const struct model *m)
 
 static void forbid(const char *check, const char *reason, auth_done_fn done, void *ctx)
 {
-	done(ctx, &(struct auth_verdict){ .outcome = AUTH_FORBIDDEN, .kind = MODEL_AUTH_IAM,
-		.principal_id = "", .www_authenticate = "", .check = check, .reason = reason,
-		.log_error = "" });
+	done(ctx, &(struct auth_verdict){ .outcome = AUTH_FORBIDDEN,
+			  .kind = MODEL_AUTH_IAM,
+			  .principal_id = "",
+			  .www_authenticate = "",
+			  .check = check,
+			  .reason = reason,
+			  .log_error = "" });
 }
 
-static void check_iam(struct auth *a, const struct auth_request *r, const char *arn,
-	auth_done_fn done, void *ctx)
+static void check_iam(
+	struct auth *a, const struct auth_request *r, const char *arn, auth_done_fn done, void *ctx)
 {
 	struct arena *arena = r->http->arena;
 	struct auth_caller caller;
 	struct sigv4_fault fault = { "", "", "" };
 	if (!iam_identify(a->iam, a->model, r->http, "execute-api", API_WINDOW_S, arena, &caller,
-			&fault)) {
+		    &fault)) {
 		forbid(fault.check, fault.reason, done, ctx);
 		return;
 	}
@@ -85,9 +89,14 @@ static void check_iam(struct auth *a, const struct auth_request *r, const char *
 		forbid("policy", reason, done, ctx);
 		return;
 	}
-	done(ctx, &(struct auth_verdict){ .outcome = AUTH_ALLOW, .kind = MODEL_AUTH_IAM,
-		.iam = caller.iam, .principal_id = "", .www_authenticate = "", .check = "", .reason = "",
-		.log_error = "" });
+	done(ctx, &(struct auth_verdict){ .outcome = AUTH_ALLOW,
+			  .kind = MODEL_AUTH_IAM,
+			  .iam = caller.iam,
+			  .principal_id = "",
+			  .www_authenticate = "",
+			  .check = "",
+			  .reason = "",
+			  .log_error = "" });
 }
 
 /* --- dispatch ---------------------------------------------------------------------------- */
@@ -95,19 +104,29 @@ static void check_iam(struct auth *a, const struct auth_request *r, const char *
 static void refuse_long_uri(enum model_authorization kind, const char *arn, struct arena *arena,
 	auth_done_fn done, void *ctx)
 {
-	done(ctx, &(struct auth_verdict){ .outcome = AUTH_URI_TOO_LONG, .kind = kind,
-		.principal_id = "", .www_authenticate = "", .check = "uri length",
-		.reason = arena_printf(arena, "the ARN of the request has %zu bytes, at most %d are allowed",
-			strlen(arn), EXECUTE_ARN_MAX),
-		.log_error = "" });
+	done(ctx, &(struct auth_verdict){ .outcome = AUTH_URI_TOO_LONG,
+			  .kind = kind,
+			  .principal_id = "",
+			  .www_authenticate = "",
+			  .check = "uri length",
+			  .reason = arena_printf(arena,
+				  "the ARN of the request has %zu bytes, at most %d are allowed",
+				  strlen(arn), EXECUTE_ARN_MAX),
+			  .log_error = "" });
 }
 
-struct auth_job *auth_check(struct auth *a, const struct auth_request *r, auth_done_fn done, void *ctx)
+struct auth_job *auth_check(
+	struct auth *a, const struct auth_request *r, auth_done_fn done, void *ctx)
 {
 	enum model_authorization kind = r->route->authorization;
 	if (kind == MODEL_AUTH_NONE) {
-		done(ctx, &(struct auth_verdict){ .outcome = AUTH_ALLOW, .kind = kind, .principal_id = "",
-			.www_authenticate = "", .check = "", .reason = "", .log_error = "" });
+		done(ctx, &(struct auth_verdict){ .outcome = AUTH_ALLOW,
+				  .kind = kind,
+				  .principal_id = "",
+				  .www_authenticate = "",
+				  .check = "",
+				  .reason = "",
+				  .log_error = "" });
 		return NULL;
 	}
 	const char *arn = execute_arn(a->model, r);
@@ -148,10 +167,11 @@ bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char 
 }
 
 bool auth_allowed(struct auth *a, const struct auth_caller *caller, const char *action,
-	const char *resource, const struct http_request *r, struct arena *arena, const char **reason)
+	const char *resource, const struct http_request *r, struct arena *arena,
+	const char **reason)
 {
-	return grants_allow(a->grants, caller, action, resource, r, clock_now_ms(a->clock), arena,
-		reason);
+	return grants_allow(
+		a->grants, caller, action, resource, r, clock_now_ms(a->clock), arena, reason);
 }
 
 void auth_add_local_keys(struct auth *a, const char *issuer, struct span jwks)

@@ -1,6 +1,6 @@
-/* Who may pass: one question from the gateway, one verdict back. Behind it stand sigv4 + policy for
- * AWS_IAM, jwt + keyset for JWT, lambda_auth for CUSTOM. Also the way in which other rooms (function
- * URLs, STS, the Invoke API, the identity pool) check a signature or a token.
+/* Who may pass: one question from the gateway, one verdict back. Behind it stand sigv4 + policy
+ * for AWS_IAM, jwt + keyset for JWT, lambda_auth for CUSTOM. Also the way in which other rooms
+ * (function URLs, STS, the Invoke API, the identity pool) check a signature or a token.
  *
  * The reason for a refusal is plain words for the terminal and --json; it never goes into a
  * response. Tokens are shown by their first 8 characters. */
@@ -43,7 +43,7 @@ struct auth_verdict {
 	struct span context; /* kind CUSTOM: JSON text of the context object, or "null" */
 	const char *principal_id; /* kind CUSTOM: "" if none */
 	const char *www_authenticate; /* "" = no such header */
-	const char *check; /* which check refused: "signature", "expired token", "policy" ... ; "" on allow */
+	const char *check; /* which one refused: "signature", "expired token" ...; "" on allow */
 	const char *reason; /* for the terminal; may be several lines; "" on allow */
 	const char *log_error; /* $context.authorizer.error; "" = unset */
 };
@@ -54,10 +54,10 @@ struct auth_request {
 	const struct model_route *route;
 	const struct http_request *http; /* as received; alive until done or auth_cancel */
 	struct span route_path; /* path without the stage segment, as received */
-	/* What a Lambda authorizer is sent, built on demand by the gateway's event writer: appends the
-	 * event in the given format. identity_sources: resolved values in order. */
-	void (*write_event)(void *ctx, bool v2, const struct span *identity_sources, size_t n,
-		struct buf *out);
+	/* What a Lambda authorizer is sent, built on demand by the gateway's event writer:
+	 * appends the event in the given format. identity_sources: resolved values in order. */
+	void (*write_event)(
+		void *ctx, bool v2, const struct span *identity_sources, size_t n, struct buf *out);
 	/* Resolves "$context.x" and "$stageVariables.x"; ptr NULL if it has no value. */
 	struct span (*context_value)(void *ctx, struct span expression);
 	void *ctx;
@@ -82,10 +82,11 @@ void auth_destroy(struct auth *a);
 void auth_set_model(struct auth *a, const struct model *m);
 
 /* The verdict comes through done, exactly once. Unlike most of our calls it may come BEFORE
- * auth_check returns (then the result is NULL): signatures and cached tokens need no waiting, and
- * this is the hot path. The verdict's memory is valid for the call of done only, but what it points to
- * in the http request's arena lives with the request. */
-struct auth_job *auth_check(struct auth *a, const struct auth_request *r, auth_done_fn done, void *ctx);
+ * auth_check returns (then the result is NULL): signatures and cached tokens need no waiting,
+ * and this is the hot path. The verdict's memory is valid for the call of done only, but what it
+ * points to in the http request's arena lives with the request. */
+struct auth_job *auth_check(
+	struct auth *a, const struct auth_request *r, auth_done_fn done, void *ctx);
 /* The client has gone: done is not called. */
 void auth_cancel(struct auth_job *job);
 
@@ -102,33 +103,35 @@ struct auth_caller {
 	bool is_static; /* --credentials user: allowed everything */
 };
 
-/* Verifies SigV4 (header or presigned) for `service`; false with the failed check in *check and words
- * in *reason (both in the arena), and the AWS error code of identity-and-auth.md 5.9 in *aws_error
- * (e.g. "SignatureDoesNotMatch", "ExpiredToken"). The first line of *reason is the text AWS answers
- * with; what follows explains it and is for the terminal only. window_s: 300 for execute-api, 900
- * else. */
+/* Verifies SigV4 (header or presigned) for `service`; false with the failed check in *check and
+ * words in *reason (both in the arena), and the AWS error code of identity-and-auth.md 5.9 in
+ * *aws_error (e.g. "SignatureDoesNotMatch", "ExpiredToken"). The first line of *reason is the
+ * text AWS answers with; what follows explains it and is for the terminal only. window_s: 300
+ * for execute-api, 900 else. */
 bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char *service,
 	unsigned window_s, struct arena *arena, struct auth_caller *out, const char **check,
 	const char **reason, const char **aws_error);
 
-/* May the caller do `action` on `resource`? Request condition keys (aws:SourceIp ...) come from r, which
- * may be NULL. *reason says which statement or condition refused; "" on allow. */
+/* May the caller do `action` on `resource`? Request condition keys (aws:SourceIp ...) come from
+ * r, which may be NULL. *reason says which statement or condition refused; "" on allow. */
 bool auth_allowed(struct auth *a, const struct auth_caller *caller, const char *action,
-	const char *resource, const struct http_request *r, struct arena *arena, const char **reason);
+	const char *resource, const struct http_request *r, struct arena *arena,
+	const char **reason);
 
 /* The local keys of a login provider, for whoever signs and whoever verifies: RS256 public keys as
  * JWKS text. The login room calls this when it has loaded or made its keys; jwks is copied. */
 void auth_add_local_keys(struct auth *a, const char *issuer, struct span jwks);
 
-/* Verifies a login token for the identity pool / STS: issuer must be `provider`'s, signature by its
- * keys (local, loopback or real issuer's), then claims. done gets 0 and the claims tree (borrowed), or
- * a negative code with err: its msg is the exact text after "Invalid login token. " where Cognito has
- * one (identity-and-auth.md 1.5). May call done before returning, as auth_check. */
+/* Verifies a login token for the identity pool / STS: issuer must be `provider`'s, signature by
+ * its keys (local, loopback or real issuer's), then claims. done gets 0 and the claims tree
+ * (borrowed), or a negative code with err: its msg is the exact text after "Invalid login token.
+ * " where Cognito has one (identity-and-auth.md 1.5). May call done before returning, as
+ * auth_check. */
 typedef void (*auth_token_fn)(void *ctx, const cJSON *claims, const struct err *err);
 struct auth_job *auth_verify_login(struct auth *a, const struct model_oidc_provider *provider,
 	struct span token, auth_token_fn done, void *ctx);
 
-/* May `principal` (a federated provider: "cognito-identity.amazonaws.com" or an OIDC ARN) assume the
- * role, given the condition keys? keys: pairs; a value list repeats the name. */
+/* May `principal` (a federated provider: "cognito-identity.amazonaws.com" or an OIDC ARN) assume
+ * the role, given the condition keys? keys: pairs; a value list repeats the name. */
 bool auth_trusts(const struct model_role *role, const char *principal, const char *action,
 	const struct model_pair *keys, size_t n, const char **reason, struct arena *arena);

@@ -37,7 +37,7 @@ static bool any_in_list(const cJSON *claim, const struct model_strings *list)
 	if (!cJSON_IsArray(claim)) {
 		return in_list(json_value(claim), list);
 	}
-	JSON_FOR(item, claim) {
+	JSON_FOR (item, claim) {
 		if (in_list(json_value(item), list)) {
 			return true;
 		}
@@ -54,8 +54,8 @@ static const char *shown(const cJSON *claim, char out[160])
 	} else {
 		json_add_tree(&text, claim);
 	}
-	(void)snprintf(out, 160, "%.*s", (int)(text.len < 150 ? text.len : 150),
-		text.ptr ? text.ptr : "");
+	(void)snprintf(
+		out, 160, "%.*s", (int)(text.len < 150 ? text.len : 150), text.ptr ? text.ptr : "");
 	buf_fini(&text);
 	return out;
 }
@@ -90,8 +90,8 @@ static bool times_fit(const cJSON *claims, double now, struct claims_fault *faul
 	}
 	if (exp->valuedouble <= now) {
 		return refuse(fault, "expired token", "the token has expired",
-			"claim exp is %.0f, now is %.0f: the token expired %.0f s ago", exp->valuedouble, now,
-			now - exp->valuedouble);
+			"claim exp is %.0f, now is %.0f: the token expired %.0f s ago",
+			exp->valuedouble, now, now - exp->valuedouble);
 	}
 	if (nbf && !(is_time(nbf) && nbf->valuedouble <= now)) {
 		return refuse(fault, "token not yet valid", "the token is not valid yet",
@@ -99,7 +99,8 @@ static bool times_fit(const cJSON *claims, double now, struct claims_fault *faul
 	}
 	if (iat && !(is_time(iat) && iat->valuedouble <= now)) {
 		return refuse(fault, "token not yet valid", "the token was issued in the future",
-			"claim iat is %s, now is %.0f: do the clocks differ?", shown(iat, text), now);
+			"claim iat is %s, now is %.0f: do the clocks differ?", shown(iat, text),
+			now);
 	}
 	return true;
 }
@@ -113,10 +114,12 @@ bool claims_fit_authorizer(const cJSON *claims, const struct model_authorizer *a
 	/* A final slash counts (api-gateway.md 6). */
 	if (!json_value(iss) || strcmp(json_value(iss), a->issuer) != 0) {
 		return refuse(fault, "issuer", "issuer does not match",
-			"claim iss is %s, the authorizer's issuer is \"%s\"%s", shown(iss, got), a->issuer,
+			"claim iss is %s, the authorizer's issuer is \"%s\"%s", shown(iss, got),
+			a->issuer,
 			json_value(iss) && span_eq(claims_issuer_host(span_of(json_value(iss))),
-				claims_issuer_host(span_of(a->issuer))) ?
-				": they differ only in scheme or final slash, which count" : "");
+						   claims_issuer_host(span_of(a->issuer)))
+				? ": they differ only in scheme or final slash, which count"
+				: "");
 	}
 	const cJSON *aud = json_get(claims, "aud");
 	const cJSON *audience = aud ? aud : json_get(claims, "client_id");
@@ -143,13 +146,14 @@ struct span claims_issuer_host(struct span issuer)
 	return issuer;
 }
 
-int claims_fit_login(const cJSON *claims, const struct model_oidc_provider *p, int64_t now_s,
-	struct err *err)
+int claims_fit_login(
+	const cJSON *claims, const struct model_oidc_provider *p, int64_t now_s, struct err *err)
 {
 	static const char *const required[] = { "iss", "sub", "exp" };
 	for (size_t i = 0; i < COUNT_OF(required); i++) {
 		if (!json_get(claims, required[i])) {
-			return err_set(err, ERR_DENIED, "Missing a required claim: %s", required[i]);
+			return err_set(
+				err, ERR_DENIED, "Missing a required claim: %s", required[i]);
 		}
 	}
 	struct span issuer = json_span(claims, "iss");
@@ -173,8 +177,9 @@ int claims_fit_login(const cJSON *claims, const struct model_oidc_provider *p, i
 		return err_set(err, ERR_DENIED, "Missing a required claim: aud");
 	}
 	/* Cognito's text is not known; this is STS's (identity-and-auth.md 1.5). */
-	return any_in_list(azp ? azp : aud, &p->client_ids) ? 0 :
-		err_set(err, ERR_DENIED, "Incorrect token audience");
+	return any_in_list(azp ? azp : aud, &p->client_ids)
+		       ? 0
+		       : err_set(err, ERR_DENIED, "Incorrect token audience");
 }
 
 const char *const *claims_scopes(const cJSON *claims, struct arena *arena)
@@ -186,7 +191,7 @@ const char *const *claims_scopes(const cJSON *claims, struct arena *arena)
 	const char **out = arena_alloc(arena, (most + 1) * sizeof *out);
 	size_t n = 0;
 	if (cJSON_IsArray(from)) {
-		JSON_FOR(item, from) {
+		JSON_FOR (item, from) {
 			if (json_value(item)) {
 				out[n++] = arena_strdup(arena, json_value(item));
 			}
@@ -233,7 +238,7 @@ static void add_map(struct buf *out, const cJSON *map)
 	size_t n = (size_t)cJSON_GetArraySize(map);
 	AUTO_FREE const cJSON **sorted = xcalloc(n + 1, sizeof *sorted);
 	size_t i = 0;
-	JSON_FOR(item, map) {
+	JSON_FOR (item, map) {
 		sorted[i++] = item;
 	}
 	qsort(sorted, n, sizeof *sorted, by_name);
@@ -255,7 +260,7 @@ static void add_value(struct buf *out, const cJSON *item)
 		buf_add_str(out, cJSON_IsTrue(item) ? "true" : "false");
 	} else if (cJSON_IsArray(item)) {
 		buf_add_char(out, '[');
-		JSON_FOR(child, item) {
+		JSON_FOR (child, item) {
 			buf_add_str(out, child == item->child ? "" : " ");
 			add_value(out, child);
 		}
@@ -271,7 +276,7 @@ void claims_text(const cJSON *claims, struct buf *out)
 {
 	struct buf value = BUF_INIT(out->max);
 	buf_add_char(out, '{');
-	JSON_FOR(item, claims) {
+	JSON_FOR (item, claims) {
 		if (cJSON_IsNull(item)) {
 			continue;
 		}

@@ -18,7 +18,8 @@ bool claims_fit_authorizer(const cJSON *claims, const struct model_authorizer *a
 int claims_fit_login(const cJSON *claims, const struct model_oidc_provider *p, int64_t now_s,
 	struct err *err) MUST_CHECK;
 
-/* The token's scopes: scp (list or text), else scope split at spaces. NULL-terminated, in the arena. */
+/* The token's scopes: scp (list or text), else scope split at spaces. NULL-terminated, in the
+ * arena. */
 const char *const *claims_scopes(const cJSON *claims, struct arena *arena);
 /* Appends the claims as the service hands them on: an object of strings (api-gateway.md 2.4). */
 void claims_text(const cJSON *claims, struct buf *out);

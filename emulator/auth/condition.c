@@ -9,11 +9,32 @@
 #include "proxy/base/alloc.h"
 #include "proxy/base/encode.h"
 
-enum family { STRING, LIKE, NUMERIC, DATE, BOOL, IP, ARN, BINARY, ABSENT };
-enum relation { EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL };
-enum quantifier { ONE, ANY_VALUE, ALL_VALUES };
+enum family {
+	STRING,
+	LIKE,
+	NUMERIC,
+	DATE,
+	BOOL,
+	IP,
+	ARN,
+	BINARY,
+	ABSENT
+};
+enum relation {
+	EQUAL,
+	LESS,
+	LESS_EQUAL,
+	GREATER,
+	GREATER_EQUAL
+};
+enum quantifier {
+	ONE,
+	ANY_VALUE,
+	ALL_VALUES
+};
 
-struct operator {
+struct operator
+{
 	const char *name;
 	enum family family;
 	enum relation relation;
@@ -64,7 +85,7 @@ struct value {
 };
 
 struct condition {
-	const struct operator *op;
+	const struct operator* op;
 	const char *operator; /* as written */
 	enum quantifier quantifier;
 	bool if_exists;
@@ -75,8 +96,8 @@ struct condition {
 
 /* --- patterns ---------------------------------------------------------------------------- */
 
-void pattern_compile(struct pattern *p, struct arena *arena, struct span text, bool wildcards,
-	bool variables)
+void pattern_compile(
+	struct pattern *p, struct arena *arena, struct span text, bool wildcards, bool variables)
 {
 	p->text = text;
 	p->wildcards = wildcards;
@@ -156,7 +177,8 @@ bool pattern_resolve(const struct pattern *p, const struct condition_keys *keys,
 	struct span rest = p->text;
 	while (rest.len) {
 		const char *start = memmem(rest.ptr, rest.len, "${", 2);
-		const char *end = start ? memchr(start, '}', rest.len - (size_t)(start - rest.ptr)) : NULL;
+		const char *end =
+			start ? memchr(start, '}', rest.len - (size_t)(start - rest.ptr)) : NULL;
 		size_t before = end ? (size_t)(start - rest.ptr) : rest.len;
 		append(&symbols, glob_compile(scratch, span_n(rest.ptr, before), p->wildcards));
 		if (!end) {
@@ -248,12 +270,12 @@ static bool contains(const struct network *net, const struct network *host)
 	unsigned rest = net->bits % 8;
 	unsigned mask = rest ? 0xff00u >> rest & 0xff : 0;
 	return memcmp(net->address, host->address, whole) == 0 &&
-		(!rest || (net->address[whole] & mask) == (host->address[whole] & mask));
+	       (!rest || (net->address[whole] & mask) == (host->address[whole] & mask));
 }
 
 /* --- compiling --------------------------------------------------------------------------- */
 
-static const struct operator *find_operator(struct span name)
+static const struct operator* find_operator(struct span name)
 {
 	for (size_t i = 0; i < COUNT_OF(operators); i++) {
 		if (span_is(name, operators[i].name)) {
@@ -282,7 +304,8 @@ static int read_operator(struct condition *c, struct err *err)
 	}
 	c->op = find_operator(name);
 	if (!c->op || (c->op->family == ABSENT && c->if_exists)) {
-		return err_set(err, ERR_INVALID, "unknown condition operator '%.100s'", c->operator);
+		return err_set(
+			err, ERR_INVALID, "unknown condition operator '%.100s'", c->operator);
 	}
 	return 0;
 }
@@ -308,28 +331,29 @@ static int read_value(struct condition *c, struct arena *arena, const cJSON *ite
 			c->operator, c->key);
 	}
 	enum family f = c->op->family;
-	bool readable = f == NUMERIC ? read_number(text, &v->number)
-		: f == DATE ? read_date(text, &v->number)
-		: f == IP ? read_network(text, &v->network)
-		: f == BOOL || f == ABSENT ? span_iis(span_of(text), "true") ||
-			span_iis(span_of(text), "false") || (variables && strstr(text, "${"))
-		: true;
+	bool readable = f == NUMERIC               ? read_number(text, &v->number)
+			: f == DATE                ? read_date(text, &v->number)
+			: f == IP                  ? read_network(text, &v->network)
+			: f == BOOL || f == ABSENT ? span_iis(span_of(text), "true") ||
+							     span_iis(span_of(text), "false") ||
+							     (variables && strstr(text, "${"))
+						   : true;
 	if (!readable) {
 		return err_set(err, ERR_INVALID, "condition %.60s '%.100s': bad value '%.100s'",
 			c->operator, c->key, text);
 	}
 	bool textual = f == STRING || f == LIKE || f == ARN || f == BOOL;
-	pattern_compile(&v->pattern, arena, span_of(text), f == LIKE || f == ARN,
-		variables && textual);
+	pattern_compile(
+		&v->pattern, arena, span_of(text), f == LIKE || f == ARN, variables && textual);
 	c->n_values++;
 	return 0;
 }
 
-const struct condition *condition_compile(struct arena *arena, const char *operator, const char *key,
-	const cJSON *values, bool variables, struct err *err)
+const struct condition *condition_compile(struct arena *arena, const char *operator,
+	const char * key, const cJSON *values, bool variables, struct err *err)
 {
 	struct condition *c = arena_alloc(arena, sizeof *c);
-	c->operator = arena_strdup(arena, operator);
+	c->operator= arena_strdup(arena, operator);
 	c->key = arena_strdup(arena, key);
 	if (read_operator(c, err)) {
 		return NULL;
@@ -339,7 +363,7 @@ const struct condition *condition_compile(struct arena *arena, const char *opera
 	if (!cJSON_IsArray(values)) {
 		return read_value(c, arena, values, variables, err) ? NULL : c;
 	}
-	JSON_FOR(item, values) {
+	JSON_FOR (item, values) {
 		if (read_value(c, arena, item, variables, err)) {
 			return NULL;
 		}
@@ -371,7 +395,7 @@ static bool same_bytes(struct span a, struct span b)
 	struct buf left = BUF_INIT(a.len + 1);
 	struct buf right = BUF_INIT(b.len + 1);
 	bool same = base64_decode(&left, a) && base64_decode(&right, b) &&
-		span_eq(buf_span(&left), buf_span(&right));
+		    span_eq(buf_span(&left), buf_span(&right));
 	buf_fini(&left);
 	buf_fini(&right);
 	return same;
@@ -433,8 +457,8 @@ static bool absent_holds(const struct condition *c, bool absent)
 	return false;
 }
 
-bool condition_holds(const struct condition *c, const struct condition_keys *keys,
-	struct arena *scratch)
+bool condition_holds(
+	const struct condition *c, const struct condition_keys *keys, struct arena *scratch)
 {
 	size_t present = 0;
 	size_t holding = 0;
@@ -444,14 +468,14 @@ bool condition_holds(const struct condition *c, const struct condition_keys *key
 		}
 		present++;
 		holding += c->op->family != ABSENT &&
-			request_value_holds(c, keys->at[i].value, keys, scratch);
+			   request_value_holds(c, keys->at[i].value, keys, scratch);
 	}
 	if (c->op->family == ABSENT) {
 		return absent_holds(c, present == 0);
 	}
 	if (present == 0) {
 		return c->if_exists || c->quantifier == ALL_VALUES ||
-			(c->quantifier == ONE && c->op->negated);
+		       (c->quantifier == ONE && c->op->negated);
 	}
 	if (c->quantifier == ALL_VALUES || (c->quantifier == ONE && c->op->negated)) {
 		return holding == present;
@@ -459,8 +483,8 @@ bool condition_holds(const struct condition *c, const struct condition_keys *key
 	return holding > 0;
 }
 
-const char *condition_words(const struct condition *c, const struct condition_keys *keys,
-	struct arena *arena)
+const char *condition_words(
+	const struct condition *c, const struct condition_keys *keys, struct arena *arena)
 {
 	struct buf out = BUF_INIT(4096);
 	buf_addf(&out, "%s %s: expected ", c->operator, c->key);

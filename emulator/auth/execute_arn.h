@@ -1,5 +1,6 @@
-/* The ARN that an API request is judged by: arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH
- * with the request's own method and path, decoded (identity-and-auth.md 6.1). */
+/* The ARN that an API request is judged by:
+ * arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH with the request's own method and
+ * path, decoded (identity-and-auth.md 6.1). */
 #pragma once
 
 #include "emulator/auth/auth.h"

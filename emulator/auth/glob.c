@@ -35,7 +35,7 @@ bool glob_match(struct glob g, struct span text, bool ignore_case)
 			star = p++;
 			from = t;
 		} else if (p < g.n && (g.at[p] == GLOB_ONE || g.at[p] == c ||
-				(ignore_case && folded(g.at[p]) == folded(c)))) {
+					      (ignore_case && folded(g.at[p]) == folded(c)))) {
 			p++;
 			t++;
 		} else if (star != SIZE_MAX) {

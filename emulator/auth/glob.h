@@ -1,5 +1,6 @@
-/* IAM's patterns: '*' is any run, '?' one character, everything else itself. A compiled pattern is a
- * row of symbols, so that substituted text never turns into a wildcard (identity-and-auth.md 6.3). */
+/* IAM's patterns: '*' is any run, '?' one character, everything else itself. A compiled pattern
+ * is a row of symbols, so that substituted text never turns into a wildcard
+ * (identity-and-auth.md 6.3). */
 #pragma once
 
 #include "proxy/base/arena.h"

@@ -37,8 +37,8 @@ static void compile_role(struct grants *g, struct grant *grant, const struct mod
 	for (size_t i = 0; i < role->n_policies && !grant->broken; i++) {
 		struct err err = ERR_INIT;
 		const char *name = arena_printf(g->arena, "%s#%zu", role->name, i + 1);
-		const struct policy *p = policy_compile(g->arena, role->policies[i], POLICY_IDENTITY,
-			name, &err);
+		const struct policy *p =
+			policy_compile(g->arena, role->policies[i], POLICY_IDENTITY, name, &err);
 		if (p) {
 			grant->policies[grant->n++] = p;
 			grant->uses_keys |= policy_uses_keys(p);
@@ -95,16 +95,18 @@ static const struct session_policy *find_session(struct grants *g, const char *t
 	memcpy(s->hash, hash, sizeof hash);
 	struct err err = ERR_INIT;
 	AUTO_JSON cJSON *doc = json_parse(span_of(text), &err);
-	s->policy = doc ? policy_compile(s->arena, doc, POLICY_IDENTITY, "session policy", &err) : NULL;
+	s->policy =
+		doc ? policy_compile(s->arena, doc, POLICY_IDENTITY, "session policy", &err) : NULL;
 	s->broken = s->policy ? NULL : arena_strdup(s->arena, err.msg);
 	return s;
 }
 
-static const char *denial(const struct auth_caller *c, const struct policy_request *r,
-	const char *because)
+static const char *denial(
+	const struct auth_caller *c, const struct policy_request *r, const char *because)
 {
-	return arena_printf(r->arena, "User: %s is not authorized to perform: %s on resource: %s\n%s",
-		c->iam.user_arn, r->action, r->resource, because);
+	return arena_printf(r->arena,
+		"User: %s is not authorized to perform: %s on resource: %s\n%s", c->iam.user_arn,
+		r->action, r->resource, because);
 }
 
 static bool decide(const struct policy *const *policies, size_t n, const char *whose,
@@ -113,11 +115,13 @@ static bool decide(const struct policy *const *policies, size_t n, const char *w
 	const struct policy_statement *by;
 	enum policy_effect effect = policy_evaluate(policies, n, r, &by);
 	if (effect == POLICY_DENY) {
-		*reason = denial(c, r, arena_printf(r->arena, "explicitly denied by %s",
-			policy_statement_words(by, r->arena)));
+		*reason = denial(c, r,
+			arena_printf(r->arena, "explicitly denied by %s",
+				policy_statement_words(by, r->arena)));
 	} else if (effect == POLICY_NO_STATEMENT) {
-		*reason = denial(c, r, arena_printf(r->arena, "no statement of %s allows it:\n%s", whose,
-			policy_explain(policies, n, r)));
+		*reason = denial(c, r,
+			arena_printf(r->arena, "no statement of %s allows it:\n%s", whose,
+				policy_explain(policies, n, r)));
 	}
 	return effect == POLICY_ALLOW;
 }
@@ -135,12 +139,15 @@ bool grants_allow(struct grants *g, const struct auth_caller *caller, const char
 	struct policy_request r = { .action = action, .resource = resource, .arena = arena };
 	const struct grant *role = find_grant(g, caller->role_arn);
 	if (!role || role->broken) {
-		*reason = denial(caller, &r, role ? role->broken : arena_printf(arena,
-			"role '%s' is not declared by the app (any more)", caller->role_arn));
+		*reason = denial(caller, &r,
+			role ? role->broken
+			     : arena_printf(arena,
+				       "role '%s' is not declared by the app (any more)",
+				       caller->role_arn));
 		return false;
 	}
-	const struct session_policy *session = *caller->session_policy ?
-		find_session(g, caller->session_policy) : NULL;
+	const struct session_policy *session =
+		*caller->session_policy ? find_session(g, caller->session_policy) : NULL;
 	if (session && session->broken) {
 		*reason = denial(caller, &r, arena_strdup(arena, session->broken));
 		return false;
@@ -164,10 +171,13 @@ bool grants_trust(const struct model_role *role, const char *principal, const ch
 		*reason = arena_strdup(arena, err.msg);
 		return false;
 	}
-	const struct policy_request r = { .action = action, .resource = role->arn,
+	const struct policy_request r = { .action = action,
+		.resource = role->arn,
 		/* The other operations are for federated users only. */
 		.principal_type = strcmp(action, "sts:AssumeRole") == 0 ? "AWS" : "Federated",
-		.principal = principal, .keys = { keys, n }, .arena = arena };
+		.principal = principal,
+		.keys = { keys, n },
+		.arena = arena };
 	const struct policy_statement *by;
 	enum policy_effect effect = policy_evaluate(&p, 1, &r, &by);
 	if (effect == POLICY_ALLOW) {
@@ -175,8 +185,8 @@ bool grants_trust(const struct model_role *role, const char *principal, const ch
 	} else if (effect == POLICY_DENY) {
 		*reason = arena_printf(arena, "%s denies it", policy_statement_words(by, arena));
 	} else {
-		*reason = arena_printf(arena, "role %s does not trust %s for %s:\n%s", role->arn, principal,
-			action, policy_explain(&p, 1, &r));
+		*reason = arena_printf(arena, "role %s does not trust %s for %s:\n%s", role->arn,
+			principal, action, policy_explain(&p, 1, &r));
 	}
 	return effect == POLICY_ALLOW;
 }

@@ -6,7 +6,8 @@
 
 struct grants;
 
-/* Compiles every role's policies. A malformed one makes its role refuse everything, with the reason. */
+/* Compiles every role's policies. A malformed one makes its role refuse everything, with the
+ * reason. */
 struct grants *grants_create(const struct model *model);
 /* NULL is fine. */
 void grants_destroy(struct grants *g);

@@ -29,26 +29,29 @@ void iam_destroy(struct iam *i)
 	}
 }
 
-static bool refuse(struct sigv4_fault *fault, const char *check, const char *aws_error,
-	const char *reason)
+static bool refuse(
+	struct sigv4_fault *fault, const char *check, const char *aws_error, const char *reason)
 {
 	*fault = (struct sigv4_fault){ check, aws_error, reason };
 	return false;
 }
 
 /* identity-and-auth.md 5.9, step 14: both texts without a full stop. */
-static bool token_is(struct span given, const char *expected, struct arena *arena,
-	struct sigv4_fault *fault)
+static bool token_is(
+	struct span given, const char *expected, struct arena *arena, struct sigv4_fault *fault)
 {
 	struct span want = span_of(expected);
 	if (want.len ? given.ptr && secret_eq(given, want) : given.len == 0) {
 		return true;
 	}
-	const char *why = want.len == 0 ? "a long-term key was sent with a session token" :
-		given.len == 0 ? "temporary credentials need their token: X-Amz-Security-Token is missing" :
-		"the session token is not the one issued with this access key";
+	const char *why =
+		want.len == 0 ? "a long-term key was sent with a session token"
+		: given.len == 0
+			? "temporary credentials need their token: X-Amz-Security-Token is missing"
+			: "the session token is not the one issued with this access key";
 	return refuse(fault, "session token", "InvalidClientTokenId",
-		arena_printf(arena, "The security token included in the request is invalid\n%s%s%.*s", why,
+		arena_printf(arena,
+			"The security token included in the request is invalid\n%s%s%.*s", why,
 			given.len ? ": it starts with " : "", (int)(given.len < 8 ? given.len : 8),
 			given.ptr ? given.ptr : ""));
 }
@@ -64,8 +67,9 @@ static const char *principal_id(struct arena *arena, const char *prefix, const c
 static void static_caller(const struct user *u, const struct model *model, struct arena *arena,
 	struct auth_caller *out)
 {
-	*out = (struct auth_caller){ .role_arn = "", .session_name = "",
-		.session_policy = "", .is_static = true };
+	*out = (struct auth_caller){
+		.role_arn = "", .session_name = "", .session_policy = "", .is_static = true
+	};
 	out->iam.access_key = arena_strdup(arena, u->access_key);
 	out->iam.account_id = model->account;
 	out->iam.user_arn = arena_printf(arena, "arn:aws:iam::%s:user/%s", model->account, u->name);
@@ -82,7 +86,7 @@ static const char *const *amr_list(const char *text, struct arena *arena)
 	}
 	const char **out = arena_alloc(arena, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *out);
 	size_t n = 0;
-	JSON_FOR(item, list) {
+	JSON_FOR (item, list) {
 		if (json_value(item)) {
 			out[n++] = arena_strdup(arena, json_value(item));
 		}
@@ -106,8 +110,8 @@ static void assumed_caller(const struct store_credentials *c, const struct model
 	out->iam.account_id = model->account;
 	out->iam.user_id = arena_printf(arena, "%s:%s", id, c->session_name);
 	out->iam.caller_id = out->iam.user_id;
-	out->iam.user_arn = arena_printf(arena, "arn:aws:sts::%s:assumed-role/%s/%s", model->account,
-		name, c->session_name);
+	out->iam.user_arn = arena_printf(
+		arena, "arn:aws:sts::%s:assumed-role/%s/%s", model->account, name, c->session_name);
 	if (*c->identity_id) {
 		out->iam.identity_id = arena_strdup(arena, c->identity_id);
 		out->iam.identity_pool_id = arena_strdup(arena, c->pool_id);
@@ -115,18 +119,21 @@ static void assumed_caller(const struct store_credentials *c, const struct model
 	}
 }
 
-static bool unknown_key(const struct sigv4_claim *claim, struct arena *arena,
-	struct sigv4_fault *fault)
+static bool unknown_key(
+	const struct sigv4_claim *claim, struct arena *arena, struct sigv4_fault *fault)
 {
 	return refuse(fault, "access key", "InvalidClientTokenId",
-		arena_printf(arena, "The security token included in the request is invalid.\n"
-			"access key '%.*s' is unknown here: it must come from this emulator's identity pool or "
-			"STS, or stand in the --credentials file", SPAN_ARG(claim->access_key)));
+		arena_printf(arena,
+			"The security token included in the request is invalid.\n"
+			"access key '%.*s' is unknown here: it must come from this emulator's "
+			"identity pool or "
+			"STS, or stand in the --credentials file",
+			SPAN_ARG(claim->access_key)));
 }
 
-static bool identify_temporary(struct iam *i, const struct model *model, const struct http_request *r,
-	const struct sigv4_claim *claim, struct arena *arena, struct auth_caller *out,
-	struct sigv4_fault *fault)
+static bool identify_temporary(struct iam *i, const struct model *model,
+	const struct http_request *r, const struct sigv4_claim *claim, struct arena *arena,
+	struct auth_caller *out, struct sigv4_fault *fault)
 {
 	const char *id = arena_strndup(arena, claim->access_key.ptr, claim->access_key.len);
 	const struct store_credentials *c = store_credentials_find(i->store, id);
@@ -139,9 +146,11 @@ static bool identify_temporary(struct iam *i, const struct model *model, const s
 	int64_t late_ms = clock_now_ms(i->clock) - c->expires_ms;
 	if (late_ms >= 0) {
 		return refuse(fault, "expired credentials", "ExpiredToken",
-			arena_printf(arena, "The security token included in the request is expired\n"
-				"the credentials of %s ended %lld s ago: the client must fetch new ones", id,
-				(long long)(late_ms / 1000)));
+			arena_printf(arena,
+				"The security token included in the request is expired\n"
+				"the credentials of %s ended %lld s ago: the client must fetch new "
+				"ones",
+				id, (long long)(late_ms / 1000)));
 	}
 	if (!sigv4_verify(r, claim, c->secret, i->keys, arena, fault)) {
 		return false;

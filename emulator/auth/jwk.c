@@ -27,13 +27,13 @@ struct jwks {
 	size_t n;
 };
 
-/* Keys of the flawed Infineon library (CVE-2017-15361): the modulus is a power of 65537 modulo every
- * small prime, which a random one is for all of them only by a chance of some 2^-27. */
+/* Keys of the flawed Infineon library (CVE-2017-15361): the modulus is a power of 65537 modulo
+ * every small prime, which a random one is for all of them only by a chance of some 2^-27. */
 static bool is_roca(const BIGNUM *n)
 {
-	static const unsigned primes[] = { 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59,
-		61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151,
-		157, 163, 167 };
+	static const unsigned primes[] = { 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53,
+		59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139,
+		149, 151, 157, 163, 167 };
 	for (size_t i = 0; i < COUNT_OF(primes); i++) {
 		unsigned rest = (unsigned)BN_mod_word(n, primes[i]);
 		unsigned power = 1;
@@ -96,7 +96,7 @@ static EVP_PKEY *build_key(const BIGNUM *n, const BIGNUM *e)
 
 static bool lists_verify(const cJSON *key_ops)
 {
-	JSON_FOR(item, key_ops) {
+	JSON_FOR (item, key_ops) {
 		if (json_value(item) && strcmp(json_value(item), "verify") == 0) {
 			return true;
 		}
@@ -149,12 +149,14 @@ struct jwks *jwks_parse(struct span text, struct err *err)
 	}
 	const cJSON *list = json_array(doc, "keys");
 	if (!list || cJSON_GetArraySize(list) > JWKS_KEYS_MAX) {
-		err_set(err, ERR_INVALID, list ? "key set: more than %d keys" :
-			"key set: no \"keys\" array (at most %d)", JWKS_KEYS_MAX);
+		err_set(err, ERR_INVALID,
+			list ? "key set: more than %d keys"
+			     : "key set: no \"keys\" array (at most %d)",
+			JWKS_KEYS_MAX);
 		return NULL;
 	}
 	struct jwks *s = xalloc(sizeof *s);
-	JSON_FOR(item, list) {
+	JSON_FOR (item, list) {
 		read_key(&s->keys[s->n++], item);
 	}
 	return s;
@@ -182,7 +184,8 @@ static const struct jwk *by_kid(const struct jwks *s, const char *kid, struct er
 		}
 		if (found) {
 			/* Which of the two did the signer mean? Nobody can know. */
-			err_set(err, ERR_INVALID, "the key set has two keys with kid '%.100s'", kid);
+			err_set(err, ERR_INVALID, "the key set has two keys with kid '%.100s'",
+				kid);
 			return NULL;
 		}
 		found = &s->keys[i];
@@ -201,13 +204,15 @@ const struct jwk *jwks_find(const struct jwks *s, const char *kid, const char *a
 	} else if (s->n == 1) {
 		k = &s->keys[0];
 	} else {
-		err_set(err, ERR_INVALID, "the token has no kid and the key set has %zu keys", s->n);
+		err_set(err, ERR_INVALID, "the token has no kid and the key set has %zu keys",
+			s->n);
 	}
 	if (!k) {
 		return NULL;
 	}
 	if (!k->key) {
-		err_set(err, ERR_INVALID, "key '%.100s' may not be used: %s", kid ? kid : "", k->why);
+		err_set(err, ERR_INVALID, "key '%.100s' may not be used: %s", kid ? kid : "",
+			k->why);
 		return NULL;
 	}
 	if (k->alg && strcmp(k->alg, alg) != 0) {
@@ -220,9 +225,10 @@ const struct jwk *jwks_find(const struct jwks *s, const char *kid, const char *a
 
 bool jwk_verify(const struct jwk *k, const char *alg, struct span input, struct span signature)
 {
-	const EVP_MD *md = strcmp(alg, "RS256") == 0 ? EVP_sha256() :
-		strcmp(alg, "RS384") == 0 ? EVP_sha384() :
-		strcmp(alg, "RS512") == 0 ? EVP_sha512() : NULL;
+	const EVP_MD *md = strcmp(alg, "RS256") == 0   ? EVP_sha256()
+			   : strcmp(alg, "RS384") == 0 ? EVP_sha384()
+			   : strcmp(alg, "RS512") == 0 ? EVP_sha512()
+						       : NULL;
 	if (!md || signature.len != k->signature_len) {
 		return false;
 	}
@@ -230,8 +236,8 @@ bool jwk_verify(const struct jwk *k, const char *alg, struct span input, struct 
 	ENSURE(ctx);
 	/* PKCS#1 v1.5 is the default padding; OpenSSL rebuilds the block and compares it whole. */
 	bool ok = EVP_DigestVerifyInit(ctx, NULL, md, NULL, k->key) == 1 &&
-		EVP_DigestVerify(ctx, (const unsigned char *)signature.ptr, signature.len,
-			(const unsigned char *)input.ptr, input.len) == 1;
+		  EVP_DigestVerify(ctx, (const unsigned char *)signature.ptr, signature.len,
+			  (const unsigned char *)input.ptr, input.len) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }

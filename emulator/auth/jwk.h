@@ -1,5 +1,5 @@
-/* JSON Web Key sets (RFC 7517): the RSA public keys of an issuer. Keys that must not verify anything
- * (for encryption, weak, malformed, of another type) are kept only to say why. */
+/* JSON Web Key sets (RFC 7517): the RSA public keys of an issuer. Keys that must not verify
+ * anything (for encryption, weak, malformed, of another type) are kept only to say why. */
 #pragma once
 
 #include "proxy/base/err.h"
@@ -16,8 +16,8 @@ struct jwks *jwks_parse(struct span text, struct err *err) MUST_CHECK;
 void jwks_destroy(struct jwks *s);
 /* The one key named kid that may verify alg. kid NULL: the only key of a set of one. NULL with err
  * saying why; ERR_NOT_FOUND if a newer set might hold it. */
-const struct jwk *jwks_find(const struct jwks *s, const char *kid, const char *alg, struct err *err)
-	MUST_CHECK;
+const struct jwk *jwks_find(
+	const struct jwks *s, const char *kid, const char *alg, struct err *err) MUST_CHECK;
 /* Whether signature is alg's (RS256, RS384, RS512: RFC 7518 section 3.3) over input. */
-bool jwk_verify(const struct jwk *k, const char *alg, struct span input, struct span signature)
-	MUST_CHECK;
+bool jwk_verify(
+	const struct jwk *k, const char *alg, struct span input, struct span signature) MUST_CHECK;

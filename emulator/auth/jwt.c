@@ -10,7 +10,7 @@ static bool deeper_than(const cJSON *item, int depth)
 	if (depth == 0) {
 		return true;
 	}
-	JSON_FOR(child, item) {
+	JSON_FOR (child, item) {
 		if (deeper_than(child, depth - 1)) {
 			return true;
 		}
@@ -27,8 +27,10 @@ static cJSON *parse_object(struct span text, const char *what, struct err *err)
 		return NULL;
 	}
 	if (!cJSON_IsObject(doc) || deeper_than(doc, DEPTH_MAX)) {
-		err_set(err, ERR_INVALID, cJSON_IsObject(doc) ? "the token's %s is nested too deeply" :
-			"the token's %s is not a JSON object", what);
+		err_set(err, ERR_INVALID,
+			cJSON_IsObject(doc) ? "the token's %s is nested too deeply"
+					    : "the token's %s is not a JSON object",
+			what);
 		cJSON_Delete(doc);
 		return NULL;
 	}
@@ -47,7 +49,8 @@ static int split(struct span token, struct span parts[3], struct err *err)
 		n++;
 	}
 	/* Text of the service (api-gateway.md 5.1). */
-	return n == 3 ? 0 : err_set(err, ERR_INVALID, "token contains an invalid number of segments");
+	return n == 3 ? 0
+		      : err_set(err, ERR_INVALID, "token contains an invalid number of segments");
 }
 
 static int read_header(struct jwt *t, struct err *err)
@@ -58,8 +61,10 @@ static int read_header(struct jwt *t, struct err *err)
 	}
 	if (strcmp(t->alg, "RS256") != 0 && strcmp(t->alg, "RS384") != 0 &&
 		strcmp(t->alg, "RS512") != 0) {
-		return err_set(err, ERR_UNSUPPORTED, "signing algorithm '%.20s' is not accepted: only "
-			"RS256, RS384 and RS512 are", t->alg);
+		return err_set(err, ERR_UNSUPPORTED,
+			"signing algorithm '%.20s' is not accepted: only "
+			"RS256, RS384 and RS512 are",
+			t->alg);
 	}
 	/* None is understood (RFC 7515 section 4.1.11, RFC 7797). */
 	if (json_get(t->header, "crit") || json_get(t->header, "b64")) {
@@ -86,8 +91,8 @@ int jwt_decode(struct jwt *out, struct span token, struct err *err)
 	}
 	struct buf header = BUF_INIT(JWT_MAX);
 	bool clean = parts[0].len && parts[2].len && base64url_decode(&header, parts[0]) &&
-		base64url_decode(&out->payload, parts[1]) &&
-		base64url_decode(&out->signature, parts[2]);
+		     base64url_decode(&out->payload, parts[1]) &&
+		     base64url_decode(&out->signature, parts[2]);
 	if (clean) {
 		out->header = parse_object(buf_span(&header), "header", err);
 	} else {

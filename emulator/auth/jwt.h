@@ -1,6 +1,6 @@
-/* JSON Web Tokens: taking apart, strictly (identity-and-auth.md 9.1), and verifying by a given key.
- * RS256, RS384, RS512 and nothing else. Keys or addresses that the token itself brings (jwk, x5c, jku,
- * x5u) are never looked at. What the claims say is claims.h's. */
+/* JSON Web Tokens: taking apart, strictly (identity-and-auth.md 9.1), and verifying by a given
+ * key. RS256, RS384, RS512 and nothing else. Keys or addresses that the token itself brings
+ * (jwk, x5c, jku, x5u) are never looked at. What the claims say is claims.h's. */
 #pragma once
 
 #include "emulator/auth/jwk.h"

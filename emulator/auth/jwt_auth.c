@@ -91,24 +91,34 @@ static const char *quotable(const char *text, struct arena *arena)
 }
 
 static void refuse(const struct auth_request *r, enum auth_outcome outcome, const char *error,
-	const char *check, const char *description, const char *reason, auth_done_fn done, void *ctx)
+	const char *check, const char *description, const char *reason, auth_done_fn done,
+	void *ctx)
 {
 	struct arena *arena = r->http->arena;
 	const char *words = quotable(description, arena);
-	done(ctx, &(struct auth_verdict){ .outcome = outcome, .kind = MODEL_AUTH_JWT,
-		.principal_id = "", .check = check, .reason = reason,
-		.www_authenticate = arena_printf(arena, "Bearer scope=\"%s\" error=\"%s\" "
-			"error_description=\"%s\"", joined(&r->route->scopes, arena), error, words),
-		.log_error = arena_printf(arena, "%s: %s", error, words) });
+	done(ctx, &(struct auth_verdict){ .outcome = outcome,
+			  .kind = MODEL_AUTH_JWT,
+			  .principal_id = "",
+			  .check = check,
+			  .reason = reason,
+			  .www_authenticate = arena_printf(arena,
+				  "Bearer scope=\"%s\" error=\"%s\" "
+				  "error_description=\"%s\"",
+				  joined(&r->route->scopes, arena), error, words),
+			  .log_error = arena_printf(arena, "%s: %s", error, words) });
 }
 
 static void refuse_missing(const struct auth_request *r, auth_done_fn done, void *ctx)
 {
 	const struct model_strings *sources = &r->route->authorizer->identity_sources;
-	done(ctx, &(struct auth_verdict){ .outcome = AUTH_UNAUTHORIZED, .kind = MODEL_AUTH_JWT,
-		.principal_id = "", .www_authenticate = "Bearer", .check = "token missing",
-		.reason = arena_printf(r->http->arena, "no token in %s", joined(sources, r->http->arena)),
-		.log_error = "missing: token not provided" });
+	done(ctx, &(struct auth_verdict){ .outcome = AUTH_UNAUTHORIZED,
+			  .kind = MODEL_AUTH_JWT,
+			  .principal_id = "",
+			  .www_authenticate = "Bearer",
+			  .check = "token missing",
+			  .reason = arena_printf(r->http->arena, "no token in %s",
+				  joined(sources, r->http->arena)),
+			  .log_error = "missing: token not provided" });
 }
 
 static bool has_scope(const struct model_strings *wanted, const char *const *scopes)
@@ -146,8 +156,13 @@ static void allow(const struct auth_request *r, const cJSON *claims, const char 
 	struct arena *arena = r->http->arena;
 	struct buf text = BUF_INIT(8 * JWT_MAX);
 	claims_text(claims, &text);
-	struct auth_verdict v = { .outcome = AUTH_ALLOW, .kind = MODEL_AUTH_JWT, .principal_id = "",
-		.www_authenticate = "", .check = "", .reason = "", .log_error = "" };
+	struct auth_verdict v = { .outcome = AUTH_ALLOW,
+		.kind = MODEL_AUTH_JWT,
+		.principal_id = "",
+		.www_authenticate = "",
+		.check = "",
+		.reason = "",
+		.log_error = "" };
 	v.claims = arena_span(arena, buf_span(&text));
 	v.scopes = scopes_text(scopes, r->route->scopes.n > 0, arena);
 	buf_fini(&text);
@@ -169,9 +184,12 @@ static void judge(const struct jwt_auth *j, const struct auth_request *r, const 
 	if (!has_scope(&r->route->scopes, scopes)) {
 		const char *wanted = joined(&r->route->scopes, arena);
 		const char *description = arena_printf(arena, "expected scopes: [%s]", wanted);
-		const char *reason = arena_printf(arena, "the token has none of the route's scopes [%s]; "
-			"its scopes are %.*s", wanted, SPAN_ARG(scopes_text(scopes, true, arena)));
-		refuse(r, AUTH_FORBIDDEN, "insufficient_scope", "scope", description, reason, done, ctx);
+		const char *reason = arena_printf(arena,
+			"the token has none of the route's scopes [%s]; "
+			"its scopes are %.*s",
+			wanted, SPAN_ARG(scopes_text(scopes, true, arena)));
+		refuse(r, AUTH_FORBIDDEN, "insufficient_scope", "scope", description, reason, done,
+			ctx);
 		return;
 	}
 	allow(r, claims, scopes, done, ctx);
@@ -219,8 +237,8 @@ static void check_end(struct check *c, const cJSON *claims, const char *check,
 			arena_strdup(c->request.http->arena, reason), c->done, c->ctx);
 	} else {
 		struct err err = ERR_INIT;
-		int rc = claims ? claims_fit_login(claims, c->provider, now_s(c->auth), &err) :
-			err_set(&err, ERR_DENIED, "%s", reason);
+		int rc = claims ? claims_fit_login(claims, c->provider, now_s(c->auth), &err)
+				: err_set(&err, ERR_DENIED, "%s", reason);
 		c->login_done(c->ctx, rc ? NULL : claims, &err);
 	}
 	if (c->started) {
@@ -256,8 +274,9 @@ static void on_key(void *ctx, const struct keyset_answer *answer)
 	}
 	if (!jwt_verify(&c->jwt, answer->key)) {
 		char reason[128];
-		(void)snprintf(reason, sizeof reason, "the signature of token %.8s... is not by key '%.60s'",
-			c->token, c->jwt.kid ? c->jwt.kid : "");
+		(void)snprintf(reason, sizeof reason,
+			"the signature of token %.8s... is not by key '%.60s'", c->token,
+			c->jwt.kid ? c->jwt.kid : "");
 		check_end(c, NULL, "signature", "the token's signature is not valid",
 			login ? bad : with_issuer(c, reason, words));
 		return;
@@ -277,8 +296,8 @@ static void on_key(void *ctx, const struct keyset_answer *answer)
 /* The callback may have run already: then the check has waited for us with its memory only. */
 static struct auth_job *check_start(struct check *c)
 {
-	struct keyset_wait *wait = keyset_find(c->auth->keys, c->issuer, c->jwt.kid, c->jwt.alg, on_key,
-		c);
+	struct keyset_wait *wait =
+		keyset_find(c->auth->keys, c->issuer, c->jwt.kid, c->jwt.alg, on_key, c);
 	if (c->ended) {
 		check_free(c);
 		return NULL;
@@ -291,7 +310,8 @@ static struct auth_job *check_start(struct check *c)
 static struct span find_token(const struct auth_request *r)
 {
 	const struct model_strings *sources = &r->route->authorizer->identity_sources;
-	struct span token = sources->n ? identity_source(r, sources->at[0]) : (struct span){ NULL, 0 };
+	struct span token =
+		sources->n ? identity_source(r, sources->at[0]) : (struct span){ NULL, 0 };
 	struct span prefix = SPAN("Bearer ");
 	/* The scheme's case does not matter (RFC 9110 section 11.1). */
 	if (token.len >= prefix.len && span_ieq(span_n(token.ptr, prefix.len), prefix)) {
@@ -300,8 +320,8 @@ static struct span find_token(const struct auth_request *r)
 	return token;
 }
 
-struct auth_job *jwt_auth_check(struct jwt_auth *j, const struct auth_request *r, auth_done_fn done,
-	void *ctx)
+struct auth_job *jwt_auth_check(
+	struct jwt_auth *j, const struct auth_request *r, auth_done_fn done, void *ctx)
 {
 	struct span token = find_token(r);
 	if (token.len == 0) {
@@ -321,7 +341,8 @@ struct auth_job *jwt_auth_check(struct jwt_auth *j, const struct auth_request *r
 	struct err err = ERR_INIT;
 	if (jwt_decode(&c->jwt, span_n(c->token, c->token_len), &err)) {
 		refuse(r, AUTH_UNAUTHORIZED, "invalid_token", "token", err.msg,
-			arena_printf(r->http->arena, "token %.8s...: %s", c->token, err.msg), done, ctx);
+			arena_printf(r->http->arena, "token %.8s...: %s", c->token, err.msg), done,
+			ctx);
 		check_free(c);
 		return NULL;
 	}
@@ -347,9 +368,10 @@ struct auth_job *jwt_auth_login(struct jwt_auth *j, const struct model_oidc_prov
 		claims = jwt_claims(&c->jwt, &err);
 	}
 	/* The issuer is compared before keys are fetched: keys are only the configured issuer's. */
-	const char *fault = !claims ? "Not a valid OpenId Connect identity token." :
-		!span_is(claims_issuer_host(json_span(claims, "iss")), provider->host) ?
-		"Issuer doesn't match providerName" : NULL;
+	const char *fault = !claims ? "Not a valid OpenId Connect identity token."
+			    : !span_is(claims_issuer_host(json_span(claims, "iss")), provider->host)
+				    ? "Issuer doesn't match providerName"
+				    : NULL;
 	if (fault) {
 		err_set(&err, ERR_DENIED, "%s", fault);
 		done(ctx, NULL, &err);

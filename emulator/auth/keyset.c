@@ -80,12 +80,12 @@ void keyset_destroy(struct keyset *k)
 	if (!k) {
 		return;
 	}
-	LIST_FOR_SAFE(node, &k->issuers) {
+	LIST_FOR_SAFE (node, &k->issuers) {
 		struct issuer *i = container_of(node, struct issuer, node);
 		if (i->call) {
 			http_call_cancel(i->call);
 		}
-		LIST_FOR_SAFE(waiting, &i->waiting) {
+		LIST_FOR_SAFE (waiting, &i->waiting) {
 			wait_free(container_of(waiting, struct keyset_wait, node));
 		}
 		jwks_destroy(i->local);
@@ -103,7 +103,7 @@ static struct issuer *find_issuer(struct keyset *k, const char *url)
 	while (span_ends(want, SPAN("/"))) {
 		want.len--;
 	}
-	LIST_FOR(node, &k->issuers) {
+	LIST_FOR (node, &k->issuers) {
 		struct issuer *i = container_of(node, struct issuer, node);
 		if (span_is(want, i->url)) {
 			return i;
@@ -126,7 +126,8 @@ int keyset_add_local(struct keyset *k, const char *issuer, struct span jwks, str
 	struct issuer *i = find_issuer(k, issuer);
 	struct jwks *keys = i ? jwks_parse(jwks, err) : NULL;
 	if (!keys) {
-		return i ? -(int)err->code : err_set(err, ERR_LIMIT, "more than %d issuers", ISSUERS_MAX);
+		return i ? -(int)err->code
+			 : err_set(err, ERR_LIMIT, "more than %d issuers", ISSUERS_MAX);
 	}
 	jwks_destroy(i->local);
 	i->local = keys;
@@ -158,8 +159,8 @@ static bool is_loopback(struct span url)
 	}
 	memcpy(copy, name.ptr, name.len);
 	copy[name.len] = '\0';
-	return span_iis(name, "localhost") || (sscanf(copy, "127.%3u.%3u.%3u%n", &a, &b, &c, &used) == 3 &&
-		copy[used] == '\0');
+	return span_iis(name, "localhost") ||
+	       (sscanf(copy, "127.%3u.%3u.%3u%n", &a, &b, &c, &used) == 3 && copy[used] == '\0');
 }
 
 static bool may_fetch(const char *url)
@@ -210,8 +211,8 @@ static void answer(const struct issuer *i, const struct lookup *l, keyset_fn fn,
 	struct keyset_answer a = { .key = l->key, .description = "", .reason = "" };
 	if (!l->key && i->failed) {
 		a.description = i->failed;
-		(void)snprintf(reason, sizeof reason, "%s%s%s", i->detail, l->err.msg[0] ? "; " : "",
-			l->err.msg);
+		(void)snprintf(reason, sizeof reason, "%s%s%s", i->detail,
+			l->err.msg[0] ? "; " : "", l->err.msg);
 		a.reason = reason;
 	} else if (!l->key) {
 		a.description = "no key of the issuer fits the token";
@@ -231,8 +232,11 @@ static void get(struct issuer *i, const char *url,
 	void (*done)(void *ctx, const struct err *err, int status, struct span body))
 {
 	i->call = http_client_send(i->keyset->http, &(struct http_client_request){ .method = "GET",
-		.url = url, .timeout_ms = FETCH_TIMEOUT_MS, .max_body = FETCH_MAX, .done = done,
-		.ctx = i });
+							    .url = url,
+							    .timeout_ms = FETCH_TIMEOUT_MS,
+							    .max_body = FETCH_MAX,
+							    .done = done,
+							    .ctx = i });
 }
 
 static void settle(struct issuer *i, const char *failed)
@@ -264,11 +268,13 @@ static void settle(struct issuer *i, const char *failed)
 static bool is_good(struct issuer *i, const char *what, const struct err *err, int status)
 {
 	if (err->code != ERR_NONE) {
-		(void)snprintf(i->detail, sizeof i->detail, "cannot fetch the %s of issuer %s: %.120s", what,
-			i->url, err->msg);
+		(void)snprintf(i->detail, sizeof i->detail,
+			"cannot fetch the %s of issuer %s: %.120s", what, i->url, err->msg);
 	} else if (status != 200) {
-		(void)snprintf(i->detail, sizeof i->detail, "cannot fetch the %s of issuer %s: it answered "
-			"%d", what, i->url, status);
+		(void)snprintf(i->detail, sizeof i->detail,
+			"cannot fetch the %s of issuer %s: it answered "
+			"%d",
+			what, i->url, status);
 	}
 	return err->code == ERR_NONE && status == 200;
 }
@@ -285,8 +291,10 @@ static void on_discovery(void *ctx, const struct err *err, int status, struct sp
 	AUTO_JSON cJSON *doc = json_parse(body, &bad);
 	const char *url = json_str(doc, "jwks_uri");
 	if (!url || !may_fetch(url)) {
-		(void)snprintf(i->detail, sizeof i->detail, "the discovery document of issuer %s has no "
-			"https jwks_uri", i->url);
+		(void)snprintf(i->detail, sizeof i->detail,
+			"the discovery document of issuer %s has no "
+			"https jwks_uri",
+			i->url);
 		settle(i, "OIDC discovery endpoint communication error");
 		return;
 	}
@@ -325,7 +333,8 @@ struct keyset_wait *keyset_find(struct keyset *k, const char *issuer, const char
 {
 	struct issuer *i = find_issuer(k, issuer);
 	if (!i) {
-		fn(ctx, &(struct keyset_answer){ NULL, "JWKS communication error", "too many issuers" });
+		fn(ctx, &(struct keyset_answer){
+				NULL, "JWKS communication error", "too many issuers" });
 		return NULL;
 	}
 	struct lookup l = look(i, kid, alg);
@@ -335,8 +344,9 @@ struct keyset_wait *keyset_find(struct keyset *k, const char *issuer, const char
 	}
 	if (!k->http || !may_fetch(i->url)) {
 		i->failed = "OIDC discovery endpoint communication error";
-		(void)snprintf(i->detail, sizeof i->detail, "the keys of issuer %s are not fetched: %s",
-			i->url, k->http ? "plain http is for loopback only" : "no network");
+		(void)snprintf(i->detail, sizeof i->detail,
+			"the keys of issuer %s are not fetched: %s", i->url,
+			k->http ? "plain http is for loopback only" : "no network");
 		l = look(i, kid, alg);
 		answer(i, &l, fn, ctx);
 		return NULL;
@@ -346,8 +356,9 @@ struct keyset_wait *keyset_find(struct keyset *k, const char *issuer, const char
 		return NULL;
 	}
 	struct keyset_wait *w = xalloc(sizeof *w);
-	*w = (struct keyset_wait){ .kid = kid ? xstrdup(kid) : NULL, .alg = xstrdup(alg), .fn = fn,
-		.ctx = ctx };
+	*w = (struct keyset_wait){
+		.kid = kid ? xstrdup(kid) : NULL, .alg = xstrdup(alg), .fn = fn, .ctx = ctx
+	};
 	list_push_back(&i->waiting, &w->node);
 	if (!i->call) {
 		start_fetch(i);

@@ -48,8 +48,8 @@ struct check {
 	unsigned char key[SHA256_LEN];
 };
 
-struct lambda_auth *lambda_auth_create(uv_loop_t *loop, const struct clock *clock,
-	struct lambda *lambda)
+struct lambda_auth *lambda_auth_create(
+	uv_loop_t *loop, const struct clock *clock, struct lambda *lambda)
 {
 	struct lambda_auth *l = xalloc(sizeof *l);
 	l->loop = loop;
@@ -77,37 +77,48 @@ void lambda_auth_destroy(struct lambda_auth *l)
 
 /* --- verdicts ---------------------------------------------------------------------------- */
 
-static void refuse(enum auth_outcome outcome, const char *check,
-	const char *reason, const char *log_error, auth_done_fn done, void *ctx)
+static void refuse(enum auth_outcome outcome, const char *check, const char *reason,
+	const char *log_error, auth_done_fn done, void *ctx)
 {
-	done(ctx, &(struct auth_verdict){ .outcome = outcome, .kind = MODEL_AUTH_CUSTOM,
-		.context = SPAN("null"), .principal_id = "", .www_authenticate = "", .check = check,
-		.reason = reason, .log_error = log_error });
+	done(ctx, &(struct auth_verdict){ .outcome = outcome,
+			  .kind = MODEL_AUTH_CUSTOM,
+			  .context = SPAN("null"),
+			  .principal_id = "",
+			  .www_authenticate = "",
+			  .check = check,
+			  .reason = reason,
+			  .log_error = log_error });
 }
 
 static void judge(struct lambda_auth *l, const struct auth_request *r, const char *arn,
 	const struct lambda_policy *answer, auth_done_fn done, void *ctx)
 {
 	struct arena *arena = r->http->arena;
-	const struct policy_request question = { .action = "execute-api:Invoke", .resource = arn,
-		.keys = request_keys(r->http, NULL, clock_now_ms(l->clock), arena), .arena = arena };
+	const struct policy_request question = { .action = "execute-api:Invoke",
+		.resource = arn,
+		.keys = request_keys(r->http, NULL, clock_now_ms(l->clock), arena),
+		.arena = arena };
 	const char *reason;
 	if (!lambda_policy_allows(answer, &question, &reason)) {
-		refuse(AUTH_FORBIDDEN, "Lambda authorizer", reason, "the authorizer denied the request",
-			done, ctx);
+		refuse(AUTH_FORBIDDEN, "Lambda authorizer", reason,
+			"the authorizer denied the request", done, ctx);
 		return;
 	}
-	done(ctx, &(struct auth_verdict){ .outcome = AUTH_ALLOW, .kind = MODEL_AUTH_CUSTOM,
-		.context = arena_span(arena, lambda_policy_context(answer)),
-		.principal_id = arena_strdup(arena, lambda_policy_principal(answer)),
-		.www_authenticate = "", .check = "", .reason = "", .log_error = "" });
+	done(ctx, &(struct auth_verdict){ .outcome = AUTH_ALLOW,
+			  .kind = MODEL_AUTH_CUSTOM,
+			  .context = arena_span(arena, lambda_policy_context(answer)),
+			  .principal_id = arena_strdup(arena, lambda_policy_principal(answer)),
+			  .www_authenticate = "",
+			  .check = "",
+			  .reason = "",
+			  .log_error = "" });
 }
 
 /* --- kept answers ------------------------------------------------------------------------ */
 
 /* Lengths go in too, so that ("ab","c") and ("a","bc") differ. */
-static void key_of(unsigned char out[SHA256_LEN], const struct model_authorizer *a,
-	const struct span *values)
+static void key_of(
+	unsigned char out[SHA256_LEN], const struct model_authorizer *a, const struct span *values)
 {
 	struct buf text = BUF_INIT(1024 * 1024);
 	buf_add_str(&text, a->id);
@@ -130,12 +141,12 @@ static bool keeps(const struct model_authorizer *a)
 	return a->ttl_s > 0 && a->identity_sources.n > 0;
 }
 
-static const struct lambda_policy *find_kept(struct lambda_auth *l,
-	const unsigned char key[SHA256_LEN])
+static const struct lambda_policy *find_kept(
+	struct lambda_auth *l, const unsigned char key[SHA256_LEN])
 {
 	const struct kept *k = slot_of(l, key);
 	bool good = k->answer && clock_now_ms(l->clock) < k->until_ms &&
-		memcmp(k->key, key, SHA256_LEN) == 0;
+		    memcmp(k->key, key, SHA256_LEN) == 0;
 	return good ? k->answer : NULL;
 }
 
@@ -145,8 +156,8 @@ static void keep(struct check *c, struct lambda_policy *answer)
 	lambda_policy_destroy(k->answer);
 	memcpy(k->key, c->key, sizeof k->key);
 	k->answer = answer;
-	k->until_ms = clock_now_ms(c->auth->clock) +
-		(int64_t)c->request.route->authorizer->ttl_s * 1000;
+	k->until_ms =
+		clock_now_ms(c->auth->clock) + (int64_t)c->request.route->authorizer->ttl_s * 1000;
 }
 
 /* --- one check --------------------------------------------------------------------------- */
@@ -178,8 +189,10 @@ static void on_timeout(void *ctx)
 {
 	struct check *c = ctx;
 	lambda_cancel(c->invocation);
-	fail(c, arena_printf(c->request.http->arena, "authorizer function '%s' did not answer within %d "
-		"s", c->request.route->authorizer->function, TIMEOUT_MS / 1000));
+	fail(c, arena_printf(c->request.http->arena,
+			"authorizer function '%s' did not answer within %d "
+			"s",
+			c->request.route->authorizer->function, TIMEOUT_MS / 1000));
 }
 
 static const char *failure_words(const struct check *c, const struct lambda_result *result)
@@ -188,7 +201,8 @@ static const char *failure_words(const struct check *c, const struct lambda_resu
 	struct arena *arena = c->request.http->arena;
 	if (result->outcome == LAMBDA_FUNCTION_ERROR) {
 		return arena_printf(arena, "authorizer function '%s' failed: %s %.*s", function,
-			result->error_type, (int)(result->payload.len < 500 ? result->payload.len : 500),
+			result->error_type,
+			(int)(result->payload.len < 500 ? result->payload.len : 500),
 			result->payload.ptr ? result->payload.ptr : "");
 	}
 	return arena_printf(arena, "authorizer function '%s' %s%s%s", function,
@@ -206,11 +220,11 @@ static void on_result(void *ctx, const struct lambda_result *result)
 	}
 	const struct model_authorizer *a = c->request.route->authorizer;
 	struct err err = ERR_INIT;
-	struct lambda_policy *answer = lambda_policy_parse(result->payload,
-		a->payload_v2 && a->simple_responses, &err);
+	struct lambda_policy *answer =
+		lambda_policy_parse(result->payload, a->payload_v2 && a->simple_responses, &err);
 	if (!answer) {
-		fail(c, arena_printf(c->request.http->arena, "authorizer function '%s': %s", a->function,
-			err.msg));
+		fail(c, arena_printf(c->request.http->arena, "authorizer function '%s': %s",
+				a->function, err.msg));
 		return;
 	}
 	struct lambda_auth *l = c->auth;
@@ -237,9 +251,12 @@ static void invoke(struct check *c, const struct span *values)
 	r->write_event(r->ctx, a->payload_v2, values, a->identity_sources.n, &event);
 	c->timer = timer_open(c->auth->loop, on_timeout, c);
 	timer_arm(c->timer, TIMEOUT_MS);
-	c->invocation = lambda_invoke(c->auth->lambda, &(struct lambda_call){ .function = a->function,
-		.payload = buf_span(&event), .source = arena_printf(r->http->arena, "authorizer %s", a->name),
-		.done = on_result, .ctx = c });
+	c->invocation = lambda_invoke(c->auth->lambda,
+		&(struct lambda_call){ .function = a->function,
+			.payload = buf_span(&event),
+			.source = arena_printf(r->http->arena, "authorizer %s", a->name),
+			.done = on_result,
+			.ctx = c });
 	buf_fini(&event);
 }
 
@@ -253,16 +270,23 @@ struct auth_job *lambda_auth_check(struct lambda_auth *l, const struct auth_requ
 		values[i] = identity_source(r, a->identity_sources.at[i]);
 		if (values[i].len == 0) {
 			refuse(AUTH_UNAUTHORIZED, "identity source",
-				arena_printf(arena, "identity source '%s' of authorizer '%s' is missing or empty: "
-					"the function was not invoked", a->identity_sources.at[i], a->name),
+				arena_printf(arena,
+					"identity source '%s' of authorizer '%s' is missing or "
+					"empty: "
+					"the function was not invoked",
+					a->identity_sources.at[i], a->name),
 				"missing identity source", done, ctx);
 			return NULL;
 		}
 	}
 	if (!a->may_invoke) {
 		refuse(AUTH_FAILED, "Lambda authorizer",
-			arena_printf(arena, "no permission lets the API invoke authorizer function '%s': add an "
-				"AWS::Lambda::Permission", a->function), "the authorizer failed", done, ctx);
+			arena_printf(arena,
+				"no permission lets the API invoke authorizer function '%s': add "
+				"an "
+				"AWS::Lambda::Permission",
+				a->function),
+			"the authorizer failed", done, ctx);
 		return NULL;
 	}
 	unsigned char key[SHA256_LEN];
@@ -273,8 +297,13 @@ struct auth_job *lambda_auth_check(struct lambda_auth *l, const struct auth_requ
 		return NULL;
 	}
 	struct check *c = xalloc(sizeof *c);
-	*c = (struct check){ .job = { check_cancel }, .auth = l, .request = *r, .arn = arn,
-		.done = done, .ctx = ctx, .generation = l->generation };
+	*c = (struct check){ .job = { check_cancel },
+		.auth = l,
+		.request = *r,
+		.arn = arn,
+		.done = done,
+		.ctx = ctx,
+		.generation = l->generation };
 	memcpy(c->key, key, sizeof key);
 	invoke(c, values);
 	return &c->job;

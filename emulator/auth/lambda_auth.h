@@ -1,5 +1,5 @@
-/* Lambda authorizers (REQUEST): asks the function once per set of identity values and keeps its answer
- * for the authorizer's TTL, for all of its routes (api-gateway.md 8). */
+/* Lambda authorizers (REQUEST): asks the function once per set of identity values and keeps its
+ * answer for the authorizer's TTL, for all of its routes (api-gateway.md 8). */
 #pragma once
 
 #include "emulator/auth/auth.h"
@@ -7,8 +7,8 @@
 struct lambda_auth;
 
 /* All borrowed. */
-struct lambda_auth *lambda_auth_create(uv_loop_t *loop, const struct clock *clock,
-	struct lambda *lambda);
+struct lambda_auth *lambda_auth_create(
+	uv_loop_t *loop, const struct clock *clock, struct lambda *lambda);
 /* No check may be waiting. NULL is fine. */
 void lambda_auth_destroy(struct lambda_auth *l);
 /* Forgets kept answers: the functions may have changed. */

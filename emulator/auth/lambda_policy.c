@@ -18,8 +18,10 @@ static int read_simple(struct lambda_policy *p, const cJSON *doc, struct err *er
 {
 	const cJSON *verdict = json_get(doc, "isAuthorized");
 	p->is_authorized = cJSON_IsTrue(verdict);
-	return cJSON_IsBool(verdict) ? 0 : err_set(err, ERR_INVALID,
-		"the authorizer's answer must hold isAuthorized: true or false");
+	return cJSON_IsBool(verdict)
+		       ? 0
+		       : err_set(err, ERR_INVALID,
+				 "the authorizer's answer must hold isAuthorized: true or false");
 }
 
 static int read_policy(struct lambda_policy *p, const cJSON *doc, struct err *err)
@@ -31,11 +33,14 @@ static int read_policy(struct lambda_policy *p, const cJSON *doc, struct err *er
 	p->principal = principal ? arena_strdup(p->arena, json_value(principal)) : "";
 	const cJSON *document = json_object(doc, "policyDocument");
 	if (!document) {
-		return err_set(err, ERR_INVALID, json_get(doc, "isAuthorized") ?
-			"the authorizer answered isAuthorized, but simple responses are not enabled for it" :
-			"the authorizer's answer must hold a policyDocument object");
+		return err_set(err, ERR_INVALID,
+			json_get(doc, "isAuthorized")
+				? "the authorizer answered isAuthorized, but simple responses are "
+				  "not enabled for it"
+				: "the authorizer's answer must hold a policyDocument object");
 	}
-	p->policy = policy_compile(p->arena, document, POLICY_IDENTITY, "the authorizer's answer", err);
+	p->policy =
+		policy_compile(p->arena, document, POLICY_IDENTITY, "the authorizer's answer", err);
 	return p->policy ? 0 : -ERR_INVALID;
 }
 
@@ -80,8 +85,8 @@ void lambda_policy_destroy(struct lambda_policy *p)
 	}
 }
 
-bool lambda_policy_allows(const struct lambda_policy *p, const struct policy_request *r,
-	const char **reason)
+bool lambda_policy_allows(
+	const struct lambda_policy *p, const struct policy_request *r, const char **reason)
 {
 	*reason = "";
 	if (!p->policy) {
@@ -94,8 +99,9 @@ bool lambda_policy_allows(const struct lambda_policy *p, const struct policy_req
 		*reason = arena_printf(r->arena, "%s denies %s on %s",
 			policy_statement_words(by, r->arena), r->action, r->resource);
 	} else if (effect == POLICY_NO_STATEMENT) {
-		*reason = arena_printf(r->arena, "the authorizer's policy does not allow %s on %s:\n%s",
-			r->action, r->resource, policy_explain(&p->policy, 1, r));
+		*reason = arena_printf(r->arena,
+			"the authorizer's policy does not allow %s on %s:\n%s", r->action,
+			r->resource, policy_explain(&p->policy, 1, r));
 	}
 	return effect == POLICY_ALLOW;
 }

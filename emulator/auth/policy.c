@@ -46,8 +46,8 @@ static const cJSON *list_first(const cJSON *list)
 	return cJSON_IsArray(list) ? list->child : list;
 }
 
-static int read_patterns(struct arena *arena, const cJSON *list, const char *element, bool variables,
-	struct patterns *out, struct err *err)
+static int read_patterns(struct arena *arena, const cJSON *list, const char *element,
+	bool variables, struct patterns *out, struct err *err)
 {
 	size_t n = list_size(list);
 	if (n == 0) {
@@ -57,7 +57,8 @@ static int read_patterns(struct arena *arena, const cJSON *list, const char *ele
 	const cJSON *item = list_first(list);
 	for (; item && out->n < n; item = item->next) {
 		if (!cJSON_IsString(item)) {
-			return err_set(err, ERR_INVALID, "%s must be a string or a list of strings", element);
+			return err_set(err, ERR_INVALID, "%s must be a string or a list of strings",
+				element);
 		}
 		pattern_compile(&out->at[out->n++], arena,
 			span_of(arena_strdup(arena, item->valuestring)), true, variables);
@@ -75,8 +76,8 @@ static int read_pair(struct arena *arena, const cJSON *doc, const char *name, co
 		return err_set(err, ERR_INVALID, "needs exactly one of %s and %s", name, not_name);
 	}
 	out->excluded = excluded != NULL;
-	return read_patterns(arena, plain ? plain : excluded, plain ? name : not_name, variables, out,
-		err);
+	return read_patterns(
+		arena, plain ? plain : excluded, plain ? name : not_name, variables, out, err);
 }
 
 static int add_principals(struct arena *arena, struct policy_statement *s, const char *type,
@@ -91,14 +92,15 @@ static int add_principals(struct arena *arena, struct policy_statement *s, const
 		memcpy(all, s->principals, s->n_principals * sizeof *all);
 	}
 	for (size_t i = 0; i < values.n; i++) {
-		all[s->n_principals++] = (struct principal){ arena_strdup(arena, type), values.at[i] };
+		all[s->n_principals++] =
+			(struct principal){ arena_strdup(arena, type), values.at[i] };
 	}
 	s->principals = all;
 	return 0;
 }
 
-static int read_principals(struct arena *arena, const cJSON *doc, struct policy_statement *s,
-	struct err *err)
+static int read_principals(
+	struct arena *arena, const cJSON *doc, struct policy_statement *s, struct err *err)
 {
 	const cJSON *plain = json_get(doc, "Principal");
 	const cJSON *excluded = json_get(doc, "NotPrincipal");
@@ -108,11 +110,11 @@ static int read_principals(struct arena *arena, const cJSON *doc, struct policy_
 	s->not_principal = excluded != NULL;
 	const cJSON *value = plain ? plain : excluded;
 	if (!cJSON_IsObject(value)) {
-		return json_value(value) && strcmp(value->valuestring, "*") == 0 ?
-			add_principals(arena, s, "*", value, err) :
-			err_set(err, ERR_INVALID, "Principal must be \"*\" or an object");
+		return json_value(value) && strcmp(value->valuestring, "*") == 0
+			       ? add_principals(arena, s, "*", value, err)
+			       : err_set(err, ERR_INVALID, "Principal must be \"*\" or an object");
 	}
-	JSON_FOR(item, value) {
+	JSON_FOR (item, value) {
 		if (add_principals(arena, s, item->string, item, err)) {
 			return -ERR_INVALID;
 		}
@@ -127,18 +129,18 @@ static int read_conditions(struct arena *arena, const cJSON *block, bool variabl
 		return err_set(err, ERR_INVALID, "Condition must be an object");
 	}
 	size_t n = 0;
-	JSON_FOR(operator, block) {
+	JSON_FOR (operator, block) {
 		n += (size_t)cJSON_GetArraySize(operator);
 	}
 	s->conditions = arena_alloc(arena, (n + 1) * sizeof *s->conditions);
-	JSON_FOR(operator, block) {
+	JSON_FOR (operator, block) {
 		if (!cJSON_IsObject(operator)) {
-			return err_set(err, ERR_INVALID, "condition '%.100s' must be an object",
-				operator->string);
+			return err_set(err, ERR_INVALID,
+				"condition '%.100s' must be an object", operator->string);
 		}
-		JSON_FOR(key, operator) {
-			const struct condition *c = condition_compile(arena, operator->string, key->string,
-				key, variables, err);
+		JSON_FOR (key, operator) {
+			const struct condition *c = condition_compile(
+				arena, operator->string, key->string, key, variables, err);
 			if (!c) {
 				return -ERR_INVALID;
 			}
@@ -150,7 +152,7 @@ static int read_conditions(struct arena *arena, const cJSON *block, bool variabl
 
 static int known_elements(const cJSON *doc, const char *const *names, struct err *err)
 {
-	JSON_FOR(item, doc) {
+	JSON_FOR (item, doc) {
 		size_t i = 0;
 		while (names[i] && strcmp(names[i], item->string) != 0) {
 			i++;
@@ -181,9 +183,10 @@ static int read_statement(struct arena *arena, const cJSON *doc, bool variables,
 		rc = read_pair(arena, doc, "Action", "NotAction", false, &s->actions, err);
 	}
 	if (!rc && s->policy->kind == POLICY_IDENTITY) {
-		/* Variables stand after the fifth colon in what IAM saves; elsewhere they are filled in all
-		 * the same, which is what whoever wrote them there meant. */
-		rc = read_pair(arena, doc, "Resource", "NotResource", variables, &s->resources, err);
+		/* Variables stand after the fifth colon in what IAM saves; elsewhere they are
+		 * filled in all the same, which is what whoever wrote them there meant. */
+		rc = read_pair(
+			arena, doc, "Resource", "NotResource", variables, &s->resources, err);
 	} else if (!rc) {
 		rc = read_principals(arena, doc, s, err);
 	}
@@ -204,7 +207,7 @@ const struct policy *policy_compile(struct arena *arena, const cJSON *doc, enum 
 		return NULL;
 	}
 	if (json_get(doc, "Version") && !(version && (strcmp(version, "2012-10-17") == 0 ||
-			strcmp(version, "2008-10-17") == 0))) {
+							     strcmp(version, "2008-10-17") == 0))) {
 		err_set(err, ERR_INVALID, "policy '%.100s': Version must be 2012-10-17", name);
 		return NULL;
 	}
@@ -267,10 +270,11 @@ static bool principal_matches(const struct policy_statement *s, const struct pol
 	for (size_t i = 0; i < s->n_principals && !any; i++) {
 		const struct principal *p = &s->principals[i];
 		/* {"AWS":"*"} is everyone, as "*" is; elsewhere only whole names count. */
-		bool everyone = span_is(p->value.text, "*") &&
+		bool everyone =
+			span_is(p->value.text, "*") &&
 			(strcmp(p->type, "*") == 0 || strcmp(p->type, r->principal_type) == 0);
 		any = everyone || (strcmp(p->type, r->principal_type) == 0 &&
-			span_is(p->value.text, r->principal));
+					  span_is(p->value.text, r->principal));
 	}
 	return s->not_principal ? !any : any;
 }
@@ -289,8 +293,8 @@ static const char *mismatch(const struct policy_statement *s, const struct polic
 			return "its Principal does not match";
 		}
 	} else if (!patterns_match(&s->resources, r->resource, false, r, &undefined)) {
-		return undefined ? "its Resource holds a policy variable without a value" :
-			"its Resource does not match";
+		return undefined ? "its Resource holds a policy variable without a value"
+				 : "its Resource does not match";
 	}
 	for (size_t i = 0; i < s->n_conditions; i++) {
 		if (!condition_holds(s->conditions[i], &r->keys, r->arena)) {
@@ -345,8 +349,8 @@ static void add_principals_text(struct buf *out, const struct policy_statement *
 	}
 }
 
-const char *policy_explain(const struct policy *const *policies, size_t n,
-	const struct policy_request *r)
+const char *policy_explain(
+	const struct policy *const *policies, size_t n, const struct policy_request *r)
 {
 	struct buf out = BUF_INIT(EXPLAIN_MAX);
 	for (size_t i = 0; i < n; i++) {
@@ -372,7 +376,8 @@ const char *policy_explain(const struct policy *const *policies, size_t n,
 		}
 	}
 	if (out.len == 0) {
-		buf_add_str(&out, n ? "no policy has an Allow statement" : "there is no policy at all");
+		buf_add_str(
+			&out, n ? "no policy has an Allow statement" : "there is no policy at all");
 	}
 	const char *words = arena_strndup(r->arena, out.ptr, out.len);
 	buf_fini(&out);

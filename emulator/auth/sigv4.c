@@ -1,4 +1,5 @@
-/* The signature itself: key derivation (cached), the readings that are tried, and the comparison. */
+/* The signature itself: key derivation (cached), the readings that are tried, and the
+ * comparison. */
 #include "emulator/auth/sigv4.h"
 
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static uint32_t fnv(const char *p, size_t n)
 	return h;
 }
 
-/* The secret is part of what is compared: a key id whose secret changed must not meet its old key. */
+/* The secret is part of what is compared: a key id whose secret changed must not meet its old
+ * key. */
 static void cached_key(struct sigv4_keys *keys, unsigned char out[SIGV4_KEY_LEN],
 	const struct sigv4_claim *c, const char *secret)
 {
@@ -110,8 +112,8 @@ bool sigv4_sign(char out[SIGV4_HEX_LEN], const struct http_request *r, const str
 	return fits;
 }
 
-static bool way_matches(const struct http_request *r, const struct sigv4_claim *c, struct sigv4_way way,
-	const unsigned char key[SIGV4_KEY_LEN])
+static bool way_matches(const struct http_request *r, const struct sigv4_claim *c,
+	struct sigv4_way way, const unsigned char key[SIGV4_KEY_LEN])
 {
 	char hex[SIGV4_HEX_LEN];
 	return sigv4_sign(hex, r, c, way, key) && secret_eq(span_n(hex, sizeof hex), c->signature);
@@ -122,7 +124,8 @@ bool sigv4_matches(const struct http_request *r, const struct sigv4_claim *c,
 {
 	bool odd_path = false;
 	for (size_t i = 0; i + 1 < r->path.len && !odd_path; i++) {
-		odd_path = r->path.ptr[i] == '/' && (r->path.ptr[i + 1] == '/' || r->path.ptr[i + 1] == '.');
+		odd_path = r->path.ptr[i] == '/' &&
+			   (r->path.ptr[i + 1] == '/' || r->path.ptr[i + 1] == '.');
 	}
 	bool plus = span_find(r->query, '+') >= 0;
 	bool token = c->presigned && c->token.ptr;
@@ -140,8 +143,8 @@ bool sigv4_matches(const struct http_request *r, const struct sigv4_claim *c,
 }
 
 /* What x-amz-content-sha256 says is covered by the signature; here it must also be true. */
-static bool body_is_as_signed(const struct http_request *r, struct arena *arena,
-	struct sigv4_fault *fault)
+static bool body_is_as_signed(
+	const struct http_request *r, struct arena *arena, struct sigv4_fault *fault)
 {
 	for (size_t i = 0; i < r->n_headers; i++) {
 		if (!span_iis(r->headers[i].name, "x-amz-content-sha256")) {
@@ -153,7 +156,8 @@ static bool body_is_as_signed(const struct http_request *r, struct arena *arena,
 		}
 		if (span_starts(said, SPAN("STREAMING-"))) {
 			*fault = (struct sigv4_fault){ "body hash", "SignatureDoesNotMatch",
-				arena_printf(arena, "x-amz-content-sha256 '%.*s' is for S3 and event streams.",
+				arena_printf(arena,
+					"x-amz-content-sha256 '%.*s' is for S3 and event streams.",
 					SPAN_ARG(said)) };
 			return false;
 		}
@@ -162,8 +166,11 @@ static bool body_is_as_signed(const struct http_request *r, struct arena *arena,
 		bool same = span_eq(buf_span(&hex), said);
 		if (!same) {
 			*fault = (struct sigv4_fault){ "body hash", "SignatureDoesNotMatch",
-				arena_printf(arena, "x-amz-content-sha256 is not the hash of the body received.\n"
-					"expected %s (%zu bytes), received '%.*s': the body changed on its way",
+				arena_printf(arena,
+					"x-amz-content-sha256 is not the hash of the body "
+					"received.\n"
+					"expected %s (%zu bytes), received '%.*s': the body "
+					"changed on its way",
 					buf_cstr(&hex), r->body.len, SPAN_ARG(said)) };
 		}
 		buf_fini(&hex);

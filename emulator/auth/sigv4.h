@@ -1,9 +1,9 @@
 /* AWS Signature Version 4, the verifier's side: reads what a request claims (header or presigned
- * form), rebuilds the canonical request from the bytes as received, and compares. Knows no users and
- * no sockets: the caller finds the secret between sigv4_read and sigv4_verify.
+ * form), rebuilds the canonical request from the bytes as received, and compares. Knows no users
+ * and no sockets: the caller finds the secret between sigv4_read and sigv4_verify.
  *
- * Order of checks and texts are those of identity-and-auth.md 5.9. The first line of a reason is the
- * text AWS has for the case; further lines explain it to a developer and hold no secret. */
+ * Order of checks and texts are those of identity-and-auth.md 5.9. The first line of a reason is
+ * the text AWS has for the case; further lines explain it to a developer and hold no secret. */
 #pragma once
 
 #include "proxy/net/http_server.h"
@@ -32,15 +32,16 @@ struct sigv4_keys *sigv4_keys_create(void);
 /* NULL is fine. Wipes the keys. */
 void sigv4_keys_destroy(struct sigv4_keys *k);
 
-/* Checks 5a to 9 and 12: one complete form of credentials, host signed, a readable time. Spans of *out
- * point into the request or its arena. false with *fault filled. */
+/* Checks 5a to 9 and 12: one complete form of credentials, host signed, a readable time. Spans
+ * of *out point into the request or its arena. false with *fault filled. */
 bool sigv4_read(const struct http_request *r, struct arena *arena, struct sigv4_claim *out,
 	struct sigv4_fault *fault) MUST_CHECK;
 
-/* Checks 10, 11 and 13: time within window_s of now (presigned: until X-Amz-Expires), and the scope is
- * region and service. */
+/* Checks 10, 11 and 13: time within window_s of now (presigned: until X-Amz-Expires), and the
+ * scope is region and service. */
 bool sigv4_check_scope(const struct sigv4_claim *c, const char *region, const char *service,
-	unsigned window_s, int64_t now_ms, struct arena *arena, struct sigv4_fault *fault) MUST_CHECK;
+	unsigned window_s, int64_t now_ms, struct arena *arena,
+	struct sigv4_fault *fault) MUST_CHECK;
 
 /* Check 16: the signature, and x-amz-content-sha256 against the body. */
 bool sigv4_verify(const struct http_request *r, const struct sigv4_claim *c, const char *secret,
@@ -58,8 +59,8 @@ struct sigv4_way {
 #define SIGV4_CANONICAL_MAX (256 * 1024)
 
 /* Appends the canonical request (identity-and-auth.md 5.1). */
-void sigv4_canonical(const struct http_request *r, const struct sigv4_claim *c, struct sigv4_way way,
-	struct buf *out);
+void sigv4_canonical(const struct http_request *r, const struct sigv4_claim *c,
+	struct sigv4_way way, struct buf *out);
 /* Appends the string to sign for a canonical request. */
 void sigv4_string_to_sign(const struct sigv4_claim *c, struct span canonical, struct buf *out);
 #define SIGV4_KEY_LEN 32
@@ -74,7 +75,7 @@ bool sigv4_matches(const struct http_request *r, const struct sigv4_claim *c,
 	const unsigned char key[SIGV4_KEY_LEN]) MUST_CHECK;
 
 /* Why a signature did not match: tries what commonly goes wrong (method, path, query, Host, body
- * changed on the way, single-encoded path ...) and shows the canonical request and the string to sign
- * with tokens cut short. In the arena. */
+ * changed on the way, single-encoded path ...) and shows the canonical request and the string to
+ * sign with tokens cut short. In the arena. */
 const char *sigv4_explain(const struct http_request *r, const struct sigv4_claim *c,
 	const unsigned char key[SIGV4_KEY_LEN], struct arena *arena);

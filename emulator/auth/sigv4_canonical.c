@@ -71,13 +71,13 @@ static int by_name_then_value(const void *a, const void *b)
 {
 	const struct parameter *p = a;
 	const struct parameter *q = b;
-	int order = span_cmp(span_n(p->text + p->name, p->name_len),
-		span_n(q->text + q->name, q->name_len));
+	int order = span_cmp(
+		span_n(p->text + p->name, p->name_len), span_n(q->text + q->name, q->name_len));
 	if (order) {
 		return order;
 	}
-	return span_cmp(span_n(p->text + p->value, p->value_len),
-		span_n(q->text + q->value, q->value_len));
+	return span_cmp(
+		span_n(p->text + p->value, p->value_len), span_n(q->text + q->value, q->value_len));
 }
 
 static void add_recoded(struct buf *out, struct buf *scratch, struct span in, bool plus)
@@ -89,8 +89,9 @@ static void add_recoded(struct buf *out, struct buf *scratch, struct span in, bo
 
 static bool left_out(const struct sigv4_claim *c, struct sigv4_way way, struct span name)
 {
-	return c->presigned && (span_is(name, "X-Amz-Signature") ||
-		(way.token_unsigned && span_is(name, "X-Amz-Security-Token")));
+	return c->presigned &&
+	       (span_is(name, "X-Amz-Signature") ||
+		       (way.token_unsigned && span_is(name, "X-Amz-Security-Token")));
 }
 
 /* Decode, encode, sort on the pair: sorting the joined text would put "a-b" before "a"
@@ -201,14 +202,15 @@ static void add_payload_hash(struct buf *out, const struct http_request *r)
 	if (text.ptr) {
 		buf_add_span(out, text);
 	} else if (r->body.len == 0) {
-		buf_add_str(out, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+		buf_add_str(
+			out, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	} else {
 		sha256_hex(out, r->body);
 	}
 }
 
-void sigv4_canonical(const struct http_request *r, const struct sigv4_claim *c, struct sigv4_way way,
-	struct buf *out)
+void sigv4_canonical(const struct http_request *r, const struct sigv4_claim *c,
+	struct sigv4_way way, struct buf *out)
 {
 	buf_add_span(out, r->method);
 	buf_add_char(out, '\n');

@@ -1,5 +1,6 @@
 /* Why a signature did not match. Signs again with the request changed back in the ways requests
- * usually change between signer and verifier; the change that makes the signature fit is the cause. */
+ * usually change between signer and verifier; the change that makes the signature fit is the
+ * cause. */
 #include "emulator/auth/sigv4.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/encode.h"
@@ -26,8 +27,9 @@ static const char *method_changed(const struct suspect *s)
 		struct http_request r = *s->real;
 		r.method = span_of(methods[i]);
 		if (would_match(s, &r)) {
-			return arena_printf(s->arena, "method changed: %s was signed, %.*s was received",
-				methods[i], SPAN_ARG(s->real->method));
+			return arena_printf(s->arena,
+				"method changed: %s was signed, %.*s was received", methods[i],
+				SPAN_ARG(s->real->method));
 		}
 	}
 	return NULL;
@@ -42,7 +44,8 @@ static const char *path_changed(const struct suspect *s)
 	bool once = would_match(s, &r);
 	buf_fini(&plain);
 	if (once) {
-		return "the path was signed as it stands on the wire; this service wants each % encoded "
+		return "the path was signed as it stands on the wire; this service wants each % "
+		       "encoded "
 		       "once more (curl before 8.9 gets this wrong)";
 	}
 	r.path = span_n(s->real->path.ptr, s->real->path.len ? s->real->path.len - 1 : 0);
@@ -60,7 +63,8 @@ static const char *path_changed(const struct suspect *s)
 		(void)span_cut(&rest, '/');
 		r.path = rest.ptr ? span_n(rest.ptr - 1, rest.len + 1) : SPAN("/");
 		if (would_match(s, &r)) {
-			return "path changed: it was signed without its first segment (stage or prefix)";
+			return "path changed: it was signed without its first segment (stage or "
+			       "prefix)";
 		}
 	}
 	return NULL;
@@ -85,11 +89,12 @@ static const char *body_changed(const struct suspect *s)
 	}
 	struct http_header *more = arena_alloc(s->arena, (r.n_headers + 1) * sizeof *more);
 	memcpy(more, r.headers, r.n_headers * sizeof *more);
-	more[r.n_headers++] = (struct http_header){ SPAN("x-amz-content-sha256"),
-		SPAN("UNSIGNED-PAYLOAD") };
+	more[r.n_headers++] =
+		(struct http_header){ SPAN("x-amz-content-sha256"), SPAN("UNSIGNED-PAYLOAD") };
 	r.headers = more;
 	return would_match(s, &r) ? "the body was signed as UNSIGNED-PAYLOAD, but the "
-		"x-amz-content-sha256 header that says so did not arrive" : NULL;
+				    "x-amz-content-sha256 header that says so did not arrive"
+				  : NULL;
 }
 
 static const char *host_changed(const struct suspect *s)
@@ -104,8 +109,9 @@ static const char *host_changed(const struct suspect *s)
 		}
 		struct span host = copy[i].value;
 		ptrdiff_t colon = span_find(host, ':');
-		const char *port = colon < 0 ? "" : arena_strndup(s->arena, host.ptr + colon,
-			host.len - (size_t)colon);
+		const char *port = colon < 0 ? ""
+					     : arena_strndup(s->arena, host.ptr + colon,
+						       host.len - (size_t)colon);
 		const char *const others[] = {
 			arena_strndup(s->arena, host.ptr, colon < 0 ? host.len : (size_t)colon),
 			arena_printf(s->arena, "localhost%s", port),
@@ -114,8 +120,10 @@ static const char *host_changed(const struct suspect *s)
 		for (size_t k = 0; k < COUNT_OF(others); k++) {
 			copy[i].value = span_of(others[k]);
 			if (would_match(s, &r)) {
-				return arena_printf(s->arena, "Host changed: '%s' was signed, '%.*s' was "
-					"received (a proxy in between?)", others[k], SPAN_ARG(host));
+				return arena_printf(s->arena,
+					"Host changed: '%s' was signed, '%.*s' was "
+					"received (a proxy in between?)",
+					others[k], SPAN_ARG(host));
 			}
 		}
 		copy[i].value = host;
@@ -133,7 +141,8 @@ static const char *header_missing(const struct suspect *s)
 			found = span_ieq(s->real->headers[i].name, name);
 		}
 		if (!found) {
-			return arena_printf(s->arena, "header '%.*s' is in SignedHeaders but did not arrive",
+			return arena_printf(s->arena,
+				"header '%.*s' is in SignedHeaders but did not arrive",
 				SPAN_ARG(name));
 		}
 	}
@@ -153,15 +162,17 @@ static const char *odd_characters(const struct suspect *s)
 
 static const char *cause(const struct suspect *s)
 {
-	static const char *(*const tests[])(const struct suspect *) = { header_missing, method_changed,
-		path_changed, query_changed, host_changed, body_changed, odd_characters };
+	static const char *(*const tests[])(const struct suspect *) = { header_missing,
+		method_changed, path_changed, query_changed, host_changed, body_changed,
+		odd_characters };
 	for (size_t i = 0; i < COUNT_OF(tests); i++) {
 		const char *found = tests[i](s);
 		if (found) {
 			return found;
 		}
 	}
-	return "no single change explains it: a wrong secret for this access key, or a signed header, "
+	return "no single change explains it: a wrong secret for this access key, or a signed "
+	       "header, "
 	       "the query or the body was changed on the way. Compare with what the client signed";
 }
 
@@ -208,16 +219,17 @@ const char *sigv4_explain(const struct http_request *r, const struct sigv4_claim
 	sigv4_canonical(r, c, (struct sigv4_way){ 0 }, &canonical);
 	sigv4_string_to_sign(c, buf_span(&canonical), &to_sign);
 	buf_add_str(&out, "The request signature we calculated does not match the signature you "
-		"provided. Check your AWS Secret Access Key and signing method. Consult the service "
-		"documentation for details.\n");
+			  "provided. Check your AWS Secret Access Key and signing method. Consult "
+			  "the service "
+			  "documentation for details.\n");
 	buf_addf(&out, "%s\n", cause(&s));
 	struct span shown = buf_span(&canonical);
 	buf_add_str(&out, "expected canonical request:\n");
 	add_without_tokens(&out, span_n(shown.ptr, shown.len < SHOWN_MAX ? shown.len : SHOWN_MAX));
 	buf_add_str(&out, "\nexpected string to sign:\n");
 	buf_add_span(&out, buf_span(&to_sign));
-	buf_addf(&out, "\nreceived signature: %.*s", (int)(c->signature.len < 128 ?
-		c->signature.len : 128), c->signature.ptr);
+	buf_addf(&out, "\nreceived signature: %.*s",
+		(int)(c->signature.len < 128 ? c->signature.len : 128), c->signature.ptr);
 	const char *text = arena_strndup(arena, out.ptr, out.len);
 	buf_fini(&canonical);
 	buf_fini(&to_sign);

@@ -14,8 +14,8 @@ struct raw {
 	struct span algorithm, credential, signed_headers, signature, date, expires, token;
 };
 
-static bool fail(struct sigv4_fault *fault, const char *check, const char *aws_error,
-	const char *reason)
+static bool fail(
+	struct sigv4_fault *fault, const char *check, const char *aws_error, const char *reason)
 {
 	*fault = (struct sigv4_fault){ check, aws_error, reason };
 	return false;
@@ -82,8 +82,8 @@ static void read_query(const struct http_request *r, struct arena *arena, struct
 	}
 }
 
-static bool read_authorization(struct span text, struct arena *arena, struct raw *raw,
-	struct sigv4_fault *fault)
+static bool read_authorization(
+	struct span text, struct arena *arena, struct raw *raw, struct sigv4_fault *fault)
 {
 	struct span rest = text;
 	raw->algorithm = span_cut(&rest, ' ');
@@ -103,8 +103,10 @@ static bool read_authorization(struct span text, struct arena *arena, struct raw
 		}
 		if (!value.ptr) {
 			return fail(fault, "authorization header", "IncompleteSignature",
-				arena_printf(arena, "'%.*s' not a valid key=value pair (missing equal-sign) in "
-					"Authorization header: '%.*s'.", SPAN_ARG(whole), SPAN_ARG(text)));
+				arena_printf(arena,
+					"'%.*s' not a valid key=value pair (missing equal-sign) in "
+					"Authorization header: '%.*s'.",
+					SPAN_ARG(whole), SPAN_ARG(text)));
 		}
 		/* The last of two equal names wins (identity-and-auth.md 5.1). */
 		if (span_is(name, "Credential")) {
@@ -118,8 +120,8 @@ static bool read_authorization(struct span text, struct arena *arena, struct raw
 	return true;
 }
 
-static bool nothing_missing(const struct raw *raw, bool presigned, struct arena *arena,
-	struct sigv4_fault *fault)
+static bool nothing_missing(
+	const struct raw *raw, bool presigned, struct arena *arena, struct sigv4_fault *fault)
 {
 	const struct {
 		const char *name;
@@ -132,19 +134,23 @@ static bool nothing_missing(const struct raw *raw, bool presigned, struct arena 
 	struct buf text = BUF_INIT(1024);
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {
 		if (parts[i].missing) {
-			buf_addf(&text, presigned ? "AWS query-string parameters must include 'X-Amz-%s'. "
-					: "Authorization header requires '%s' parameter. ", parts[i].name);
+			buf_addf(&text,
+				presigned ? "AWS query-string parameters must include 'X-Amz-%s'. "
+					  : "Authorization header requires '%s' parameter. ",
+				parts[i].name);
 		}
 	}
 	if (raw->date.len == 0) {
-		buf_add_str(&text, presigned ? "AWS query-string parameters must include 'X-Amz-Date'. "
-			: "Authorization header requires existence of either a 'X-Amz-Date' or a "
-			  "'Date' header. ");
+		buf_add_str(
+			&text, presigned ? "AWS query-string parameters must include 'X-Amz-Date'. "
+					 : "Authorization header requires existence of either a "
+					   "'X-Amz-Date' or a "
+					   "'Date' header. ");
 	}
 	bool complete = text.len == 0;
 	if (!complete) {
 		buf_add_str(&text, presigned ? "Re-examine the query-string parameters."
-			: "Authorization=" ALGORITHM);
+					     : "Authorization=" ALGORITHM);
 		fail(fault, presigned ? "query parameters" : "authorization header",
 			"IncompleteSignature", arena_strdup(arena, buf_cstr(&text)));
 	}
@@ -209,24 +215,30 @@ static bool take_apart(const struct raw *raw, struct arena *arena, struct sigv4_
 	out->token = raw->token;
 	if (!lists(raw->signed_headers, "host")) {
 		return fail(fault, "signed headers", "SignatureDoesNotMatch",
-			"'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+			"'Host' or ':authority' must be a 'SignedHeader' in the AWS "
+			"Authorization.");
 	}
 	if (!read_time(raw->date, out)) {
 		return fail(fault, "date", "IncompleteSignature",
-			arena_printf(arena, "Date must be in ISO-8601 'basic format'. Got '%.*s'. "
-				"See http://en.wikipedia.org/wiki/ISO_8601", SPAN_ARG(raw->date)));
+			arena_printf(arena,
+				"Date must be in ISO-8601 'basic format'. Got '%.*s'. "
+				"See http://en.wikipedia.org/wiki/ISO_8601",
+				SPAN_ARG(raw->date)));
 	}
-	if (raw->expires.ptr && (!span_u64(raw->expires, 604800, &out->expires_s) ||
-		out->expires_s == 0)) {
+	if (raw->expires.ptr &&
+		(!span_u64(raw->expires, 604800, &out->expires_s) || out->expires_s == 0)) {
 		/* The range is S3's documented one (identity-and-auth.md 5.6). */
 		return fail(fault, "expiry", "SignatureDoesNotMatch",
-			arena_printf(arena, "X-Amz-Expires must be between 1 and 604800 seconds, not '%.*s'.",
+			arena_printf(arena,
+				"X-Amz-Expires must be between 1 and 604800 seconds, not '%.*s'.",
 				SPAN_ARG(raw->expires)));
 	}
 	if (!split_credential(raw->credential, out)) {
 		return fail(fault, "credential scope", "IncompleteSignature",
-			arena_printf(arena, "Credential must have exactly 5 slash-delimited elements, "
-				"e.g. keyid/date/region/service/term, got '%.*s'", SPAN_ARG(raw->credential)));
+			arena_printf(arena,
+				"Credential must have exactly 5 slash-delimited elements, "
+				"e.g. keyid/date/region/service/term, got '%.*s'",
+				SPAN_ARG(raw->credential)));
 	}
 	return true;
 }
@@ -248,12 +260,14 @@ bool sigv4_read(const struct http_request *r, struct arena *arena, struct sigv4_
 	}
 	if (out->presigned && n) {
 		return fail(fault, "credentials", "SignatureDoesNotMatch",
-			"The request has both an Authorization header and X-Amz-* query credentials: "
+			"The request has both an Authorization header and X-Amz-* query "
+			"credentials: "
 			"send one of them.");
 	}
 	if (!out->presigned && authorization.len == 0) {
 		return fail(fault, "credentials", "MissingAuthenticationToken",
-			"Request is missing Authentication Token\nneither an Authorization header nor "
+			"Request is missing Authentication Token\nneither an Authorization header "
+			"nor "
 			"X-Amz-* query parameters: the client did not sign the request");
 	}
 	if (out->presigned) {
@@ -272,7 +286,7 @@ bool sigv4_read(const struct http_request *r, struct arena *arena, struct sigv4_
 		raw.token = header(r, "x-amz-security-token");
 	}
 	return nothing_missing(&raw, out->presigned, arena, fault) &&
-		take_apart(&raw, arena, out, fault);
+	       take_apart(&raw, arena, out, fault);
 }
 
 static bool in_time(const struct sigv4_claim *c, unsigned window_s, int64_t now_ms,
@@ -286,17 +300,24 @@ static bool in_time(const struct sigv4_claim *c, unsigned window_s, int64_t now_
 		time_basic(now, now_ms);
 		time_basic(limit, now_ms - life_ms);
 		return fail(fault, "clock", "SignatureDoesNotMatch",
-			arena_printf(arena, "Signature expired: %s is now earlier than %s (%s - %lld %s.)\n"
-				"the request was signed %lld s ago: clock skew, or an old request sent again",
-				c->stamp, limit, now, (long long)(life_ms / (c->expires_s ? 1000 : 60000)),
-				c->expires_s ? "s" : "min", (long long)((now_ms - c->time_ms) / 1000)));
+			arena_printf(arena,
+				"Signature expired: %s is now earlier than %s (%s - %lld %s.)\n"
+				"the request was signed %lld s ago: clock skew, or an old request "
+				"sent again",
+				c->stamp, limit, now,
+				(long long)(life_ms / (c->expires_s ? 1000 : 60000)),
+				c->expires_s ? "s" : "min",
+				(long long)((now_ms - c->time_ms) / 1000)));
 	}
 	if (c->time_ms > now_ms + window_ms) {
 		time_basic(now, now_ms);
 		time_basic(limit, now_ms + window_ms);
 		return fail(fault, "clock", "SignatureDoesNotMatch",
-			arena_printf(arena, "Signature not yet current: %s is still later than %s (%s + %u min.)"
-				"\nthe client's clock is %lld s ahead", c->stamp, limit, now, window_s / 60,
+			arena_printf(arena,
+				"Signature not yet current: %s is still later than %s (%s + %u "
+				"min.)"
+				"\nthe client's clock is %lld s ahead",
+				c->stamp, limit, now, window_s / 60,
 				(long long)((c->time_ms - now_ms) / 1000)));
 	}
 	return true;
@@ -322,15 +343,19 @@ bool sigv4_check_scope(const struct sigv4_claim *c, const char *region, const ch
 		buf_addf(&text, "Credential should be scoped to correct service: '%s'. ", service);
 	}
 	if (!span_is(c->terminator, "aws4_request")) {
-		buf_addf(&text, "Credential should be scoped with a valid terminator: 'aws4_request', "
-			"not '%.*s'. ", SPAN_ARG(c->terminator));
+		buf_addf(&text,
+			"Credential should be scoped with a valid terminator: 'aws4_request', "
+			"not '%.*s'. ",
+			SPAN_ARG(c->terminator));
 	}
 	if (!span_eq(c->date, day)) {
-		buf_addf(&text, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version "
-			"of date from HTTP: '%.*s' != '%.*s', from '%s'. ", SPAN_ARG(c->date),
-			SPAN_ARG(day), c->stamp);
+		buf_addf(&text,
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version "
+			"of date from HTTP: '%.*s' != '%.*s', from '%s'. ",
+			SPAN_ARG(c->date), SPAN_ARG(day), c->stamp);
 	}
-	buf_addf(&text, "\nexpected the scope %.*s/%s/%s/aws4_request, received %.*s/%.*s/%.*s/%.*s",
+	buf_addf(&text,
+		"\nexpected the scope %.*s/%s/%s/aws4_request, received %.*s/%.*s/%.*s/%.*s",
 		SPAN_ARG(day), region, service, SPAN_ARG(c->date), SPAN_ARG(c->region),
 		SPAN_ARG(c->service), SPAN_ARG(c->terminator));
 	fail(fault, "credential scope", "SignatureDoesNotMatch",

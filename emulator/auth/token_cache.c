@@ -42,8 +42,8 @@ static size_t hash_of(unsigned char hash[SHA256_LEN], const char *issuer, struct
 	return (size_t)(hash[0] | hash[1] << 8) % SLOTS;
 }
 
-const cJSON *token_cache_get(const struct token_cache *c, const char *issuer, struct span token,
-	int64_t now_s)
+const cJSON *token_cache_get(
+	const struct token_cache *c, const char *issuer, struct span token, int64_t now_s)
 {
 	unsigned char hash[SHA256_LEN];
 	const struct slot *s = &c->slots[hash_of(hash, issuer, token)];

@@ -29,16 +29,19 @@ static int finish_profile(struct reader *r, struct err *err)
 	if (!u) {
 		return 0;
 	}
-	const char *missing = !u->access_key ? "aws_access_key_id" :
-		!u->secret ? "aws_secret_access_key" : NULL;
+	const char *missing = !u->access_key ? "aws_access_key_id"
+			      : !u->secret   ? "aws_secret_access_key"
+					     : NULL;
 	if (missing) {
 		return err_set(err, ERR_INVALID, "%s:%zu: profile '%.60s' has no %s", r->path,
 			r->header_line, u->name, missing);
 	}
 	for (size_t i = 0; i + 1 < r->users->n; i++) {
 		if (strcmp(r->users->list[i].access_key, u->access_key) == 0) {
-			return err_set(err, ERR_CONFLICT, "%s:%zu: profiles '%.60s' and '%.60s' have the same "
-				"access key", r->path, r->header_line, r->users->list[i].name, u->name);
+			return err_set(err, ERR_CONFLICT,
+				"%s:%zu: profiles '%.60s' and '%.60s' have the same "
+				"access key",
+				r->path, r->header_line, r->users->list[i].name, u->name);
 		}
 	}
 	return 0;
@@ -50,8 +53,8 @@ static int start_profile(struct reader *r, struct span line, struct err *err)
 		return -ERR_INVALID;
 	}
 	bool closed = line.ptr[line.len - 1] == ']';
-	struct span name = closed ? span_trim(span_n(line.ptr + 1, line.len - 2)) :
-		(struct span){ NULL, 0 };
+	struct span name =
+		closed ? span_trim(span_n(line.ptr + 1, line.len - 2)) : (struct span){ NULL, 0 };
 	if (name.len == 0) {
 		return err_set(err, ERR_INVALID, "%s:%zu: expected [profile]", r->path, r->line);
 	}
@@ -75,23 +78,24 @@ static int read_setting(struct reader *r, struct span line, struct err *err)
 		return err_set(err, ERR_INVALID, "%s:%zu: expected name = value", r->path, r->line);
 	}
 	if (!r->user) {
-		return err_set(err, ERR_INVALID, "%s:%zu: setting before the first [profile]", r->path,
-			r->line);
+		return err_set(err, ERR_INVALID, "%s:%zu: setting before the first [profile]",
+			r->path, r->line);
 	}
 	value = span_trim(value);
-	const char **place = span_is(name, "aws_access_key_id") ? &r->user->access_key :
-		span_is(name, "aws_secret_access_key") ? &r->user->secret :
-		span_is(name, "aws_session_token") ? &r->user->session_token : NULL;
+	const char **place = span_is(name, "aws_access_key_id")       ? &r->user->access_key
+			     : span_is(name, "aws_secret_access_key") ? &r->user->secret
+			     : span_is(name, "aws_session_token")     ? &r->user->session_token
+								      : NULL;
 	if (!place) {
 		return 0; /* region, output and the like belong to other tools */
 	}
 	if (value.len == 0 || value.len > 4096) {
-		return err_set(err, ERR_INVALID, "%s:%zu: %.*s is %s", r->path, r->line, SPAN_ARG(name),
-			value.len ? "too long" : "empty");
+		return err_set(err, ERR_INVALID, "%s:%zu: %.*s is %s", r->path, r->line,
+			SPAN_ARG(name), value.len ? "too long" : "empty");
 	}
 	if (place == &r->user->access_key && (span_find(value, '/') >= 0 || value.len > 128)) {
-		return err_set(err, ERR_INVALID, "%s:%zu: aws_access_key_id is no access key id", r->path,
-			r->line);
+		return err_set(err, ERR_INVALID, "%s:%zu: aws_access_key_id is no access key id",
+			r->path, r->line);
 	}
 	*place = arena_strndup(r->users->arena, value.ptr, value.len);
 	return 0;
@@ -139,7 +143,8 @@ struct users *users_load(const char *path, struct err *err)
 		return users_parse((struct span){ NULL, 0 }, "", err);
 	}
 	struct buf text = BUF_INIT(FILE_MAX);
-	struct users *u = file_read(path, &text, err) ? NULL : users_parse(buf_span(&text), path, err);
+	struct users *u =
+		file_read(path, &text, err) ? NULL : users_parse(buf_span(&text), path, err);
 	buf_fini(&text);
 	return u;
 }

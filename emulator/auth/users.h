@@ -1,5 +1,5 @@
-/* The static IAM users of --credentials FILE: AWS's shared credentials format, one user per profile.
- * They belong to the app's account and may do everything. */
+/* The static IAM users of --credentials FILE: AWS's shared credentials format, one user per
+ * profile. They belong to the app's account and may do everything. */
 #pragma once
 
 #include "proxy/base/err.h"

@@ -1,4 +1,5 @@
-/* policy: a document as role policy and as trust policy; an explanation comes with every refusal. */
+/* policy: a document as role policy and as trust policy; an explanation comes with every
+ * refusal. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,10 @@ static void evaluate(const cJSON *doc, enum policy_kind kind)
 	if (p) {
 		const struct policy_request r = { .action = "execute-api:Invoke",
 			.resource = "arn:aws:execute-api:us-east-1:123456789012:abc/$default/GET/a",
-			.principal_type = "Federated", .principal = "cognito-identity.amazonaws.com",
-			.keys = { keys, COUNT_OF(keys) }, .arena = arena };
+			.principal_type = "Federated",
+			.principal = "cognito-identity.amazonaws.com",
+			.keys = { keys, COUNT_OF(keys) },
+			.arena = arena };
 		const struct policy_statement *by;
 		enum policy_effect effect = policy_evaluate(&p, 1, &r, &by);
 		ENSURE((effect == POLICY_NO_STATEMENT) == !by);

@@ -1,5 +1,5 @@
-/* sigv4: a request as text (method, target, header lines, body), read, verified, explained. The secret
- * must never show, and what verifies must be refused after a change of method. */
+/* sigv4: a request as text (method, target, header lines, body), read, verified, explained. The
+ * secret must never show, and what verifies must be refused after a change of method. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sigv4_fault fault = { "", "", "" };
 	parse(&r, headers, span_n((const char *)data, size));
 	if (sigv4_read(&r, r.arena, &claim, &fault)) {
-		(void)sigv4_check_scope(&claim, "us-east-1", "service", 300, 1440938160000, r.arena, &fault);
+		(void)sigv4_check_scope(
+			&claim, "us-east-1", "service", 300, 1440938160000, r.arena, &fault);
 		if (sigv4_verify(&r, &claim, SECRET, keys, r.arena, &fault)) {
 			r.method = SPAN("X");
 			ENSURE(!sigv4_verify(&r, &claim, SECRET, keys, r.arena, &fault));

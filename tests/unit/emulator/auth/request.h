@@ -1,5 +1,5 @@
-/* A request from its text, for tests without sockets: "GET /x HTTP/1.1\nHost: a\n\nbody". Header lines
- * that start with a blank continue the one before, as the published vectors have them. */
+/* A request from its text, for tests without sockets: "GET /x HTTP/1.1\nHost: a\n\nbody". Header
+ * lines that start with a blank continue the one before, as the published vectors have them. */
 #pragma once
 
 #include <stdarg.h>
@@ -55,8 +55,8 @@ static inline struct http_request *request_parse(struct arena *arena, struct spa
 		if (line.ptr[0] == ' ' || line.ptr[0] == '\t') {
 			struct http_header *last = &headers[r->n_headers - 1];
 			struct span more = span_trim(line);
-			last->value = span_of(arena_printf(arena, "%.*s %.*s", SPAN_ARG(last->value),
-				SPAN_ARG(more)));
+			last->value = span_of(arena_printf(
+				arena, "%.*s %.*s", SPAN_ARG(last->value), SPAN_ARG(more)));
 			continue;
 		}
 		assert_true(r->n_headers < REQUEST_HEADERS_MAX);

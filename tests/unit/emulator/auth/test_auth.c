@@ -1,5 +1,5 @@
-/* The room as a whole: auth_check for each kind of authorization, with a store, a Lambda and an HTTP
- * client that are ours. */
+/* The room as a whole: auth_check for each kind of authorization, with a store, a Lambda and an
+ * HTTP client that are ours. */
 #include <unistd.h>
 
 #include "tokens.h"
@@ -50,7 +50,8 @@ struct invocation *lambda_invoke(struct lambda *l, const struct lambda_call *cal
 	(void)l;
 	assert_string_equal(call->function, "authorizer-fn");
 	invocation = (struct invocation){ call->done, call->ctx, "", true };
-	(void)snprintf(invocation.payload, sizeof invocation.payload, "%.*s", SPAN_ARG(call->payload));
+	(void)snprintf(
+		invocation.payload, sizeof invocation.payload, "%.*s", SPAN_ARG(call->payload));
 	invocations++;
 	return &invocation;
 }
@@ -64,8 +65,9 @@ static void finish(enum lambda_outcome outcome, const char *payload)
 {
 	assert_true(invocation.open);
 	invocation.open = false;
-	struct lambda_result r = { .outcome = outcome, .payload = span_of(payload), .error_type = "Error",
-		.detail = "" };
+	struct lambda_result r = {
+		.outcome = outcome, .payload = span_of(payload), .error_type = "Error", .detail = ""
+	};
 	invocation.done(invocation.ctx, &r);
 }
 
@@ -137,7 +139,8 @@ static struct model_api api = { .id = "abc123" };
 struct outcome {
 	int calls;
 	enum auth_outcome outcome;
-	char check[64], reason[16384], www[512], claims[1024], scopes[256], context[256], principal[64];
+	char check[64], reason[16384], www[512], claims[1024], scopes[256], context[256],
+		principal[64];
 	char user_arn[256], user_id[128], identity[64], amr[128], log_error[256];
 };
 
@@ -183,8 +186,13 @@ static struct span context_value(void *ctx, struct span expression)
 static struct auth_job *start(struct http_request *r, struct outcome *o)
 {
 	memset(o, 0, sizeof *o);
-	const struct auth_request request = { .api = &api, .stage = &stage, .route = &route, .http = r,
-		.route_path = r->path, .write_event = write_event, .context_value = context_value };
+	const struct auth_request request = { .api = &api,
+		.stage = &stage,
+		.route = &route,
+		.http = r,
+		.route_path = r->path,
+		.write_event = write_event,
+		.context_value = context_value };
 	return auth_check(auth, &request, on_verdict, o);
 }
 
@@ -199,29 +207,36 @@ static struct outcome check(struct http_request *r)
 
 static struct http_request *request(const char *line, const char *headers)
 {
-	return request_parse(arena, span_of(arena_printf(arena, "%s HTTP/1.1\nHost: localhost:4511\n%s",
-		line, headers)));
+	return request_parse(
+		arena, span_of(arena_printf(
+			       arena, "%s HTTP/1.1\nHost: localhost:4511\n%s", line, headers)));
 }
 
 /* As a client with these credentials would. */
-static struct http_request *signed_by(const char *line, const char *access_key, const char *secret,
-	const char *token)
+static struct http_request *signed_by(
+	const char *line, const char *access_key, const char *secret, const char *token)
 {
 	struct http_request *r = request(line, "X-Amz-Date: 20250102T030405Z\n");
 	if (token) {
 		request_add(r, "X-Amz-Security-Token", token);
 	}
-	struct sigv4_claim c = { .access_key = span_of(access_key), .date = SPAN("20250102"),
-		.region = SPAN("us-east-1"), .service = SPAN("execute-api"),
-		.terminator = SPAN("aws4_request"), .signed_headers = SPAN("host;x-amz-date"),
+	struct sigv4_claim c = { .access_key = span_of(access_key),
+		.date = SPAN("20250102"),
+		.region = SPAN("us-east-1"),
+		.service = SPAN("execute-api"),
+		.terminator = SPAN("aws4_request"),
+		.signed_headers = SPAN("host;x-amz-date"),
 		.stamp = "20250102T030405Z" };
 	unsigned char signing[SIGV4_KEY_LEN];
 	char hex[SIGV4_HEX_LEN];
 	sigv4_key(signing, &c, secret);
 	assert_true(sigv4_sign(hex, r, &c, (struct sigv4_way){ 0 }, signing));
-	request_add(r, "Authorization", arena_printf(arena, "AWS4-HMAC-SHA256 Credential=%s/20250102/"
-		"us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=%.64s",
-		access_key, hex));
+	request_add(r, "Authorization",
+		arena_printf(arena,
+			"AWS4-HMAC-SHA256 Credential=%s/20250102/"
+			"us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, "
+			"Signature=%.64s",
+			access_key, hex));
 	return r;
 }
 
@@ -244,8 +259,8 @@ static void set_policies(const char *first, const char *second)
 }
 
 #define API_ARN "arn:aws:execute-api:us-east-1:123456789012:abc123"
-#define ALLOW(resource)                                                                            \
-	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":"                 \
+#define ALLOW(resource)                                                                \
+	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":" \
 	"\"execute-api:Invoke\",\"Resource\":\"" resource "\"}]}"
 
 static int set_up(void **state)
@@ -256,27 +271,48 @@ static int set_up(void **state)
 	assert_int_equal(uv_loop_init(&loop), 0);
 	struct err err = ERR_INIT;
 	const char *file = arena_printf(arena, "/tmp/offstage-test-auth-%d", (int)getpid());
-	assert_int_equal(file_replace(file, SPAN("[ci]\naws_access_key_id=AKIAEXAMPLE\n"
-		"aws_secret_access_key=static\n"), 0600, &err), 0);
-	auth = auth_create(&(struct auth_config){ .loop = &loop, .clock = &test_clock,
-		.credentials_file = file, .local_logins = true }, &err);
+	assert_int_equal(file_replace(file,
+				 SPAN("[ci]\naws_access_key_id=AKIAEXAMPLE\n"
+				      "aws_secret_access_key=static\n"),
+				 0600, &err),
+		0);
+	auth = auth_create(&(struct auth_config){ .loop = &loop,
+				   .clock = &test_clock,
+				   .credentials_file = file,
+				   .local_logins = true },
+		&err);
 	(void)unlink(file);
 	if (!auth) {
 		fail_msg("%s", err.msg);
 	}
 	role = (struct model_role){ .arn = ROLE, .name = "Auth", .id = "AROAEXAMPLEEXAMPLEEX" };
-	model = (struct model){ .region = "us-east-1", .account = "123456789012", .roles = &role,
-		.n_roles = 1 };
-	credentials = (struct store_credentials){ .access_key = "ASIAEXAMPLE", .secret = "temporary",
-		.session_token = "SessionTokenOfMany", .expires_ms = NOW_MS + 3600000, .role_arn = ROLE,
-		.session_name = "CognitoIdentityCredentials", .identity_id = SUB,
-		.pool_id = "us-east-1:pool", .amr = "[\"authenticated\",\"x.auth0.com\"]",
+	model = (struct model){
+		.region = "us-east-1", .account = "123456789012", .roles = &role, .n_roles = 1
+	};
+	credentials = (struct store_credentials){ .access_key = "ASIAEXAMPLE",
+		.secret = "temporary",
+		.session_token = "SessionTokenOfMany",
+		.expires_ms = NOW_MS + 3600000,
+		.role_arn = ROLE,
+		.session_name = "CognitoIdentityCredentials",
+		.identity_id = SUB,
+		.pool_id = "us-east-1:pool",
+		.amr = "[\"authenticated\",\"x.auth0.com\"]",
 		.session_policy = "" };
-	jwt_authorizer = (struct model_authorizer){ .id = "jwt1", .name = "jwt", .type = MODEL_AUTH_JWT,
-		.identity_sources = { sources, 1 }, .issuer = ISSUER, .audience = { audience, 1 } };
-	lambda_authorizer = (struct model_authorizer){ .id = "fn1", .name = "fn",
-		.type = MODEL_AUTH_CUSTOM, .identity_sources = { sources, 1 },
-		.function = "authorizer-fn", .payload_v2 = true, .simple_responses = true, .ttl_s = 300,
+	jwt_authorizer = (struct model_authorizer){ .id = "jwt1",
+		.name = "jwt",
+		.type = MODEL_AUTH_JWT,
+		.identity_sources = { sources, 1 },
+		.issuer = ISSUER,
+		.audience = { audience, 1 } };
+	lambda_authorizer = (struct model_authorizer){ .id = "fn1",
+		.name = "fn",
+		.type = MODEL_AUTH_CUSTOM,
+		.identity_sources = { sources, 1 },
+		.function = "authorizer-fn",
+		.payload_v2 = true,
+		.simple_responses = true,
+		.ttl_s = 300,
 		.may_invoke = true };
 	invocations = 0;
 	set_policies(ALLOW(API_ARN "/$default/GET/notes/*"), NULL);
@@ -362,8 +398,8 @@ static void every_failure_is_forbidden_and_told(void **state)
 	assert_forbidden(request("GET /notes/1", ""), "credentials", "did not sign");
 	assert_forbidden(signed_by("GET /notes/1", "ASIAOTHER", "s", "t"), "access key",
 		"'ASIAOTHER' is unknown");
-	assert_forbidden(signed_by("GET /notes/1", "ASIAEXAMPLE", "temporary", NULL), "session token",
-		"X-Amz-Security-Token is missing");
+	assert_forbidden(signed_by("GET /notes/1", "ASIAEXAMPLE", "temporary", NULL),
+		"session token", "X-Amz-Security-Token is missing");
 	assert_forbidden(signed_by("GET /notes/1", "ASIAEXAMPLE", "temporary", "OtherTokenOfMany"),
 		"session token", "it starts with OtherTok");
 	assert_forbidden(signed_by("GET /x", "AKIAEXAMPLE", "static", "Token"), "session token",
@@ -388,14 +424,18 @@ static void policies_decide_on_the_decoded_path(void **state)
 	assert_forbidden(signed_temporary("POST /notes/1"), "policy", "/$default/POST/notes/1\n");
 	set_policies(ALLOW(API_ARN "/*/GET/${cognito-identity.amazonaws.com:sub}/*"), NULL);
 	assert_int_equal(check(signed_temporary("GET /us-east-1%3A7f3a0c1e-5b7d-4c5e-9a5e-"
-		"2d1f3b6c8e90/a")).outcome, AUTH_ALLOW);
-	set_policies(ALLOW("*"), "{\"Version\":\"2012-10-17\",\"Statement\":{\"Sid\":\"No\",\"Effect\":"
+						"2d1f3b6c8e90/a"))
+				 .outcome,
+		AUTH_ALLOW);
+	set_policies(ALLOW("*"),
+		"{\"Version\":\"2012-10-17\",\"Statement\":{\"Sid\":\"No\",\"Effect\":"
 		"\"Deny\",\"Action\":\"*\",\"Resource\":\"*/notes/1\"}}");
 	assert_forbidden(signed_temporary("GET /notes/1"), "policy",
 		"explicitly denied by statement 1 (No) of policy 'Auth#2'");
 	assert_int_equal(check(signed_temporary("GET /notes/2")).outcome, AUTH_ALLOW);
 	set_policies("{\"Statement\":7}", NULL);
-	assert_forbidden(signed_temporary("GET /notes/1"), "policy", "statement 1: is not an object");
+	assert_forbidden(
+		signed_temporary("GET /notes/1"), "policy", "statement 1: is not an object");
 	set_policies(NULL, NULL);
 	assert_forbidden(signed_temporary("GET /notes/1"), "policy", "there is no policy at all");
 	credentials.role_arn = "arn:aws:iam::123456789012:role/Gone";
@@ -442,8 +482,10 @@ static struct http_request *bearer(const char *prefix, const char *token)
 
 static void use_jwt(size_t n_scopes)
 {
-	route = (struct model_route){ .key = "GET /x", .authorization = MODEL_AUTH_JWT,
-		.authorizer = &jwt_authorizer, .scopes = { scopes, n_scopes } };
+	route = (struct model_route){ .key = "GET /x",
+		.authorization = MODEL_AUTH_JWT,
+		.authorizer = &jwt_authorizer,
+		.scopes = { scopes, n_scopes } };
 }
 
 static void a_good_token_passes_with_its_claims(void **state)
@@ -458,7 +500,7 @@ static void a_good_token_passes_with_its_claims(void **state)
 			fail_msg("%s", o.reason);
 		}
 		assert_string_equal(o.claims, "{\"iss\":\"" ISSUER "\",\"aud\":\"api\",\"exp\":"
-			"\"1735787046\",\"scope\":\"a b\",\"n\":\"[1]\"}");
+					      "\"1735787046\",\"scope\":\"a b\",\"n\":\"[1]\"}");
 		assert_string_equal(o.scopes, "null");
 		assert_string_equal(o.www, "");
 	}
@@ -476,18 +518,19 @@ static void www_authenticate_texts(void **state)
 	assert_string_equal(o.log_error, "missing: token not provided");
 	o = check(bearer("Bearer ", "abc"));
 	assert_string_equal(o.www, "Bearer scope=\"\" error=\"invalid_token\" error_description="
-		"\"token contains an invalid number of segments\"");
-	assert_string_equal(o.log_error,
-		"invalid_token: token contains an invalid number of segments");
-	o = check(bearer("", token_make(arena, key, "k", "{\"iss\":\"" ISSUER
-		"\",\"aud\":\"x\",\"exp\":1735787046}")));
+				   "\"token contains an invalid number of segments\"");
+	assert_string_equal(
+		o.log_error, "invalid_token: token contains an invalid number of segments");
+	o = check(bearer("", token_make(arena, key, "k",
+				     "{\"iss\":\"" ISSUER "\",\"aud\":\"x\",\"exp\":1735787046}")));
 	assert_string_equal(o.www, "Bearer scope=\"\" error=\"invalid_token\" error_description="
-		"\"the token does not have a valid audience\"");
+				   "\"the token does not have a valid audience\"");
 	assert_string_equal(o.check, "audience");
 	use_jwt(2);
 	o = check(bearer("", token_make(arena, key, "k", CLAIMS(",\"scope\":\"other\""))));
 	assert_int_equal(o.outcome, AUTH_FORBIDDEN);
-	assert_string_equal(o.www, "Bearer scope=\"notes/read notes/write\" error=\"insufficient_scope\" "
+	assert_string_equal(o.www,
+		"Bearer scope=\"notes/read notes/write\" error=\"insufficient_scope\" "
 		"error_description=\"expected scopes: [notes/read notes/write]\"");
 	o = check(bearer("", token_make(arena, key, "k", CLAIMS(",\"scope\":\"x notes/write\""))));
 	assert_int_equal(o.outcome, AUTH_ALLOW);
@@ -518,15 +561,17 @@ static void on_login(void *ctx, const cJSON *claims, const struct err *err)
 static void login_tokens(void **state)
 {
 	(void)state;
-	const struct model_oidc_provider provider = { .url = "https://x.auth0.com",
-		.host = "x.auth0.com", .client_ids = { client_ids, 1 } };
+	const struct model_oidc_provider provider = {
+		.url = "https://x.auth0.com", .host = "x.auth0.com", .client_ids = { client_ids, 1 }
+	};
 	struct signing_key *other = token_key();
 	const struct {
 		const char *token, *words;
 	} cases[] = {
 		{ token_make(arena, key, "k", CLAIMS(",\"sub\":\"me\"")), "me" },
 		{ "a.b.c", "Not a valid OpenId Connect identity token." },
-		{ token_make(arena, other, "k", CLAIMS(",\"sub\":\"me\"")), "Couldn't verify signed token." },
+		{ token_make(arena, other, "k", CLAIMS(",\"sub\":\"me\"")),
+			"Couldn't verify signed token." },
 		{ token_make(arena, key, "k", "{\"iss\":\"https://y/\"}"),
 			"Issuer doesn't match providerName" },
 		{ token_make(arena, key, "k", CLAIMS("")), "Missing a required claim: sub" },
@@ -534,7 +579,8 @@ static void login_tokens(void **state)
 	for (size_t round = 0; round < 2; round++) {
 		for (size_t i = 0; i < COUNT_OF(cases); i++) {
 			char got[600] = "";
-			assert_null(auth_verify_login(auth, &provider, span_of(cases[i].token), on_login, got));
+			assert_null(auth_verify_login(
+				auth, &provider, span_of(cases[i].token), on_login, got));
 			assert_string_equal(got, cases[i].words);
 		}
 	}
@@ -545,7 +591,8 @@ static void login_tokens(void **state)
 
 static void use_lambda(void)
 {
-	route = (struct model_route){ .key = "GET /x", .authorization = MODEL_AUTH_CUSTOM,
+	route = (struct model_route){ .key = "GET /x",
+		.authorization = MODEL_AUTH_CUSTOM,
 		.authorizer = &lambda_authorizer };
 }
 
@@ -563,7 +610,8 @@ static void an_authorizers_answer_is_kept_for_its_ttl(void **state)
 {
 	(void)state;
 	use_lambda();
-	struct outcome o = ask("secret", LAMBDA_OK, "{\"isAuthorized\":true,\"context\":{\"a\":[1]}}");
+	struct outcome o =
+		ask("secret", LAMBDA_OK, "{\"isAuthorized\":true,\"context\":{\"a\":[1]}}");
 	assert_int_equal(o.outcome, AUTH_ALLOW);
 	assert_string_equal(o.context, "{\"a\":[1]}");
 	assert_string_equal(invocation.payload, "v2 secret");
@@ -593,14 +641,14 @@ static void a_kept_policy_is_judged_for_each_route(void **state)
 	(void)state;
 	use_lambda();
 	lambda_authorizer.simple_responses = false;
-	struct outcome o = ask("secret", LAMBDA_OK, "{\"principalId\":\"p\",\"policyDocument\":"
-		ALLOW(API_ARN "/$default/GET/x") "}");
+	struct outcome o = ask("secret", LAMBDA_OK,
+		"{\"principalId\":\"p\",\"policyDocument\":" ALLOW(API_ARN "/$default/GET/x") "}");
 	assert_int_equal(o.outcome, AUTH_ALLOW);
 	assert_string_equal(o.principal, "p");
 	o = check(request("GET /y", "Authorization: secret\n"));
 	assert_int_equal(o.outcome, AUTH_FORBIDDEN);
-	assert_non_null(strstr(o.reason, "does not allow execute-api:Invoke on " API_ARN
-		"/$default/GET/y"));
+	assert_non_null(strstr(
+		o.reason, "does not allow execute-api:Invoke on " API_ARN "/$default/GET/y"));
 	assert_int_equal(invocations, 1);
 }
 
@@ -608,7 +656,8 @@ static void failures_of_an_authorizer_are_500(void **state)
 {
 	(void)state;
 	use_lambda();
-	assert_int_equal(ask("a", LAMBDA_FUNCTION_ERROR, "{\"errorMessage\":\"Unauthorized\"}").outcome,
+	assert_int_equal(
+		ask("a", LAMBDA_FUNCTION_ERROR, "{\"errorMessage\":\"Unauthorized\"}").outcome,
 		AUTH_FAILED);
 	assert_int_equal(ask("a", LAMBDA_THROTTLED, "").outcome, AUTH_FAILED);
 	assert_int_equal(ask("a", LAMBDA_UNAVAILABLE, "").outcome, AUTH_FAILED);
@@ -628,7 +677,8 @@ static void a_silent_authorizer_is_given_up_after_ten_seconds(void **state)
 	the_timer.fn(the_timer.ctx);
 	assert_int_equal(o.calls, 1);
 	assert_int_equal(o.outcome, AUTH_FAILED);
-	assert_string_equal(o.reason, "authorizer function 'authorizer-fn' did not answer within 10 s");
+	assert_string_equal(
+		o.reason, "authorizer function 'authorizer-fn' did not answer within 10 s");
 	assert_false(invocation.open);
 	assert_int_equal(the_timer.armed_ms, 0);
 }
@@ -647,7 +697,8 @@ static void identity_comes_from_every_source(void **state)
 {
 	(void)state;
 	use_lambda();
-	const char *all[] = { "$request.header.x-a", "$request.querystring.q", "$context.routeKey" };
+	const char *all[] = { "$request.header.x-a", "$request.querystring.q",
+		"$context.routeKey" };
 	lambda_authorizer.identity_sources = (struct model_strings){ all, 3 };
 	struct outcome o;
 	assert_non_null(start(request("GET /x?Q=0&q=a%20b&q=c+d", "X-A: 1\nX-A: 2\n"), &o));
@@ -674,11 +725,14 @@ static void a_client_that_left_is_not_told(void **state)
 static void trust_policies(void **state)
 {
 	(void)state;
-	AUTO_JSON cJSON *trust = cJSON_Parse("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":"
-		"\"Allow\",\"Principal\":{\"Federated\":\"cognito-identity.amazonaws.com\"},\"Action\":"
-		"\"sts:AssumeRoleWithWebIdentity\",\"Condition\":{\"StringEquals\":{"
-		"\"cognito-identity.amazonaws.com:aud\":\"us-east-1:pool\"},\"ForAnyValue:StringLike\":{"
-		"\"cognito-identity.amazonaws.com:amr\":\"authenticated\"}}}]}");
+	AUTO_JSON cJSON *trust =
+		cJSON_Parse("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":"
+			    "\"Allow\",\"Principal\":{\"Federated\":\"cognito-identity.amazonaws."
+			    "com\"},\"Action\":"
+			    "\"sts:AssumeRoleWithWebIdentity\",\"Condition\":{\"StringEquals\":{"
+			    "\"cognito-identity.amazonaws.com:aud\":\"us-east-1:pool\"},"
+			    "\"ForAnyValue:StringLike\":{"
+			    "\"cognito-identity.amazonaws.com:amr\":\"authenticated\"}}}]}");
 	role.trust = trust;
 	const struct model_pair keys[] = {
 		{ "cognito-identity.amazonaws.com:aud", "us-east-1:pool" },
@@ -690,10 +744,12 @@ static void trust_policies(void **state)
 	const char *reason;
 	assert_true(auth_trusts(&role, principal, action, keys, 3, &reason, arena));
 	assert_false(auth_trusts(&role, principal, action, keys, 2, &reason, arena));
-	assert_non_null(strstr(reason, "amr: expected 'authenticated', the request has 'x.auth0.com'"));
+	assert_non_null(
+		strstr(reason, "amr: expected 'authenticated', the request has 'x.auth0.com'"));
 	assert_false(auth_trusts(&role, principal, "sts:AssumeRole", keys, 3, &reason, arena));
 	assert_false(auth_trusts(&role, "other", action, keys, 3, &reason, arena));
-	assert_non_null(strstr(reason, "its Principal does not match (Federated " "cognito-identity"));
+	assert_non_null(strstr(reason, "its Principal does not match (Federated "
+				       "cognito-identity"));
 	role.trust = NULL;
 	assert_false(auth_trusts(&role, principal, action, keys, 3, &reason, arena));
 }

@@ -10,8 +10,9 @@
 
 static const char *audience[] = { "api", "client" };
 static const struct model_authorizer authorizer = { .issuer = ISS, .audience = { audience, 2 } };
-static const struct model_oidc_provider provider = { .host = "x.auth0.com",
-	.url = "https://x.auth0.com", .client_ids = { audience, 2 } };
+static const struct model_oidc_provider provider = {
+	.host = "x.auth0.com", .url = "https://x.auth0.com", .client_ids = { audience, 2 }
+};
 
 static cJSON *parse(const char *text)
 {
@@ -33,8 +34,8 @@ static void authorizer_rules(void **state)
 		{ "{\"iss\":\"" ISS "\",\"aud\":[1,\"client\"]," GOOD_TIMES "}", "", "" },
 		{ "{\"iss\":\"" ISS "\",\"client_id\":\"client\"," GOOD_TIMES "}", "", "" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":1700000000.5}", "", "" },
-		{ "{\"iss\":\"" ISS "\",\"aud\":\"other\",\"client_id\":\"api\"," GOOD_TIMES "}", "audience",
-			"the token does not have a valid audience" },
+		{ "{\"iss\":\"" ISS "\",\"aud\":\"other\",\"client_id\":\"api\"," GOOD_TIMES "}",
+			"audience", "the token does not have a valid audience" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":[]," GOOD_TIMES "}", "audience",
 			"the token does not have a valid audience" },
 		{ "{\"iss\":\"" ISS "\"," GOOD_TIMES "}", "audience",
@@ -42,7 +43,8 @@ static void authorizer_rules(void **state)
 		{ "{\"iss\":\"https://x.auth0.com\",\"aud\":\"api\"," GOOD_TIMES "}", "issuer",
 			"issuer does not match" },
 		{ "{\"iss\":1,\"aud\":\"api\"," GOOD_TIMES "}", "issuer", "issuer does not match" },
-		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\"}", "expired token", "the token has no valid expiry" },
+		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\"}", "expired token",
+			"the token has no valid expiry" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":\"1800000000\"}", "expired token",
 			"the token has no valid expiry" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":1e400}", "expired token",
@@ -75,15 +77,18 @@ static void reasons_name_claim_and_value(void **state)
 	struct claims_fault fault;
 	AUTO_JSON cJSON *slash = parse("{\"iss\":\"https://x.auth0.com\"}");
 	assert_false(claims_fit_authorizer(slash, &authorizer, NOW, &fault));
-	assert_string_equal(fault.reason, "claim iss is \"https://x.auth0.com\", the authorizer's issuer "
-		"is \"https://x.auth0.com/\": they differ only in scheme or final slash, which count");
+	assert_string_equal(fault.reason,
+		"claim iss is \"https://x.auth0.com\", the authorizer's issuer "
+		"is \"https://x.auth0.com/\": they differ only in scheme or final slash, which "
+		"count");
 	AUTO_JSON cJSON *aud = parse("{\"iss\":\"" ISS "\",\"aud\":[\"a\",\"b\"]}");
 	assert_false(claims_fit_authorizer(aud, &authorizer, NOW, &fault));
 	assert_string_equal(fault.reason,
 		"claim aud is [\"a\",\"b\"], the authorizer accepts \"api\", \"client\"");
 	AUTO_JSON cJSON *old = parse("{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":1699999990}");
 	assert_false(claims_fit_authorizer(old, &authorizer, NOW, &fault));
-	assert_string_equal(fault.reason, "claim exp is 1699999990, now is 1700000000: the token expired "
+	assert_string_equal(fault.reason,
+		"claim exp is 1699999990, now is 1700000000: the token expired "
 		"10 s ago");
 }
 
@@ -94,16 +99,24 @@ static void login_rules(void **state)
 		const char *claims, *text; /* NULL = fits */
 	} cases[] = {
 		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"api\"," GOOD_TIMES "}", NULL },
-		{ "{\"iss\":\"https://x.auth0.com\",\"sub\":\"a\",\"aud\":[\"api\"]," GOOD_TIMES "}", NULL },
-		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"other\",\"azp\":\"client\"," GOOD_TIMES "}",
+		{ "{\"iss\":\"https://x.auth0.com\",\"sub\":\"a\",\"aud\":[\"api\"]," GOOD_TIMES
+		  "}",
 			NULL },
-		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"api\",\"azp\":\"other\"," GOOD_TIMES "}",
+		{ "{\"iss\":\"" ISS
+		  "\",\"sub\":\"a\",\"aud\":\"other\",\"azp\":\"client\"," GOOD_TIMES "}",
+			NULL },
+		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"api\",\"azp\":\"other\"," GOOD_TIMES
+		  "}",
 			"Incorrect token audience" },
-		{ "{\"iss\":\"https://evil/x.auth0.com\",\"sub\":\"a\",\"aud\":\"api\"," GOOD_TIMES "}",
+		{ "{\"iss\":\"https://evil/x.auth0.com\",\"sub\":\"a\",\"aud\":\"api\"," GOOD_TIMES
+		  "}",
 			"Issuer doesn't match providerName" },
-		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\"," GOOD_TIMES "}", "Missing a required claim: aud" },
-		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\"," GOOD_TIMES "}", "Missing a required claim: sub" },
-		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"api\"}", "Missing a required claim: exp" },
+		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\"," GOOD_TIMES "}",
+			"Missing a required claim: aud" },
+		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\"," GOOD_TIMES "}",
+			"Missing a required claim: sub" },
+		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"api\"}",
+			"Missing a required claim: exp" },
 		{ "{\"iss\":\"" ISS "\",\"sub\":\"\",\"aud\":\"api\"," GOOD_TIMES "}",
 			"Not a valid OpenId Connect identity token." },
 		{ "{\"iss\":\"" ISS "\",\"sub\":7,\"aud\":\"api\"," GOOD_TIMES "}",
@@ -115,7 +128,8 @@ static void login_rules(void **state)
 		AUTO_JSON cJSON *claims = parse(cases[i].claims);
 		struct err err = ERR_INIT;
 		int rc = claims_fit_login(claims, &provider, NOW, &err);
-		if ((rc == 0) != !cases[i].text || strcmp(err.msg, cases[i].text ? cases[i].text : "") != 0) {
+		if ((rc == 0) != !cases[i].text ||
+			strcmp(err.msg, cases[i].text ? cases[i].text : "") != 0) {
 			fail_msg("%s: %s", cases[i].claims, err.msg);
 		}
 	}

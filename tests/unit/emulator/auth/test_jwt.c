@@ -70,10 +70,14 @@ static void header_rules(void **state)
 	} cases[] = {
 		{ "{\"alg\":\"RS256\",\"kid\":\"k\"}", "" },
 		{ "{\"alg\":\"RS256\"}", "" }, /* the set has one key */
-		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"typ\":\"at+jwt\",\"cty\":\"x\",\"zip\":\"DEF\"}", "" },
+		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"typ\":\"at+jwt\",\"cty\":\"x\",\"zip\":"
+		  "\"DEF\"}",
+			"" },
 		/* What the token brings along is not looked at. */
-		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"jku\":\"http://127.0.0.1:1/\",\"x5u\":\"http://a/\","
-		  "\"jwk\":{\"kty\":\"oct\",\"k\":\"AA\"},\"x5c\":[\"AA\"]}", "" },
+		{ "{\"alg\":\"RS256\",\"kid\":\"k\",\"jku\":\"http://127.0.0.1:1/"
+		  "\",\"x5u\":\"http://a/\","
+		  "\"jwk\":{\"kty\":\"oct\",\"k\":\"AA\"},\"x5c\":[\"AA\"]}",
+			"" },
 		{ "{\"alg\":\"none\",\"kid\":\"k\"}", "signing algorithm 'none' is not accepted" },
 		{ "{\"alg\":\"nOnE\",\"kid\":\"k\"}", "not accepted" },
 		{ "{\"alg\":\"rs256\",\"kid\":\"k\"}", "not accepted" },
@@ -181,14 +185,19 @@ static void keys_that_may_not_verify(void **state)
 	const struct {
 		const char *keys, *words;
 	} cases[] = {
-		{ token_jwk(arena, key, "k", ",\"use\":\"sig\",\"alg\":\"RS256\",\"key_ops\":[\"verify\"]"), "" },
+		{ token_jwk(arena, key, "k",
+			  ",\"use\":\"sig\",\"alg\":\"RS256\",\"key_ops\":[\"verify\"]"),
+			"" },
 		{ token_jwk(arena, key, "k", ",\"use\":\"enc\""), "its use is not \"sig\"" },
 		{ token_jwk(arena, key, "k", ",\"key_ops\":[\"encrypt\"]"), "key_ops" },
 		{ token_jwk(arena, key, "k", ",\"key_ops\":\"verify\""), "key_ops" },
-		{ token_jwk(arena, key, "k", ",\"alg\":\"RS512\""), "is for RS512, the token says RS256" },
+		{ token_jwk(arena, key, "k", ",\"alg\":\"RS512\""),
+			"is for RS512, the token says RS256" },
 		{ "{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"AAAA\"}", "no RSA key" },
-		{ "{\"kty\":\"RSA\",\"kid\":\"k\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "shorter than 2048" },
-		{ "{\"kty\":\"RSA\",\"kid\":\"k\",\"n\":\"!\",\"e\":\"AQAB\"}", "no base64url number" },
+		{ "{\"kty\":\"RSA\",\"kid\":\"k\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
+			"shorter than 2048" },
+		{ "{\"kty\":\"RSA\",\"kid\":\"k\",\"n\":\"!\",\"e\":\"AQAB\"}",
+			"no base64url number" },
 		{ "{\"kty\":\"RSA\",\"kid\":\"k\"}", "no base64url number" },
 		{ arena_printf(arena, "%s,%s", good, good), "two keys with kid 'k'" },
 		{ "{\"kty\":\"RSA\",\"kid\":\"other\"},7", "no key with kid 'k'" },
@@ -200,8 +209,8 @@ static void keys_that_may_not_verify(void **state)
 		assert_verdict(set, token_make(arena, key, "k", CLAIMS), cases[i].words);
 		jwks_destroy(set);
 	}
-	struct jwks *two = parse_set(arena_printf(arena, "{\"keys\":[%s,%s]}", good,
-		token_jwk(arena, key, "l", "")));
+	struct jwks *two = parse_set(
+		arena_printf(arena, "{\"keys\":[%s,%s]}", good, token_jwk(arena, key, "l", "")));
 	assert_verdict(two, token_raw(arena, key, "{\"alg\":\"RS256\"}", CLAIMS),
 		"no kid and the key set has 2 keys");
 	jwks_destroy(two);

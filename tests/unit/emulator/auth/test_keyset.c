@@ -113,8 +113,8 @@ static struct seen find(const char *issuer, const char *kid)
 static void add_stand_in(const char *issuer)
 {
 	struct err err = ERR_INIT;
-	assert_int_equal(keyset_add_local(keys, issuer, token_jwks(arena, stand_in_key, "local"), &err),
-		0);
+	assert_int_equal(
+		keyset_add_local(keys, issuer, token_jwks(arena, stand_in_key, "local"), &err), 0);
 }
 
 #define ISSUER "https://x.auth0.com/"
@@ -232,8 +232,8 @@ static void a_loopback_issuer_is_asked_before_its_stand_in(void **state)
 	add_stand_in(issuer);
 	struct seen s = { 0 };
 	assert_non_null(keyset_find(keys, issuer, "local", "RS256", on_answer, &s));
-	assert_string_equal(calls[0].url,
-		"http://localhost:8080/realm/.well-known/openid-configuration");
+	assert_string_equal(
+		calls[0].url, "http://localhost:8080/realm/.well-known/openid-configuration");
 	reply(0, ERR_UNAVAILABLE, 0, "");
 	assert_true(s.found); /* nothing runs there: the stand-in answers */
 	now_ms += 4999;
@@ -251,8 +251,8 @@ static void other_plain_http_issuers_are_refused(void **state)
 {
 	(void)state;
 	const char *const issuers[] = { "http://idp.example.com", "http://localhost.example.com",
-		"http://127.0.0.1.example.com", "http://localhost@example.com/", "http://127.0.0.256x",
-		"http://[::1].example.com", "ftp://localhost", "" };
+		"http://127.0.0.1.example.com", "http://localhost@example.com/",
+		"http://127.0.0.256x", "http://[::1].example.com", "ftp://localhost", "" };
 	for (size_t i = 0; i < COUNT_OF(issuers); i++) {
 		struct seen s = find(issuers[i], "k");
 		assert_false(s.found);

@@ -3,9 +3,9 @@
 #include "emulator/auth/lambda_policy.h"
 
 #define ARN "arn:aws:execute-api:us-east-1:123456789012:abc/test/GET/request"
-#define POLICY(effect, resource)                                                                   \
-	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":\"execute-api:Invoke\",\"Effect\":\""  \
-	effect "\",\"Resource\":\"" resource "\"}]}"
+#define POLICY(effect, resource)                                                         \
+	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":\"execute-api:Invoke\"," \
+	"\"Effect\":\"" effect "\",\"Resource\":\"" resource "\"}]}"
 
 static void answers(void **state)
 {
@@ -16,26 +16,29 @@ static void answers(void **state)
 		const char *principal, *context;
 	} cases[] = {
 		{ "{\"isAuthorized\":true}", true, true, "", "null" },
-		{ "{\"isAuthorized\":true,\"context\":{\"any\":\"json\",\"n\":1,\"list\":[1,2]}}", true, true,
-			"", "{\"any\":\"json\",\"n\":1,\"list\":[1,2]}" },
+		{ "{\"isAuthorized\":true,\"context\":{\"any\":\"json\",\"n\":1,\"list\":[1,2]}}",
+			true, true, "", "{\"any\":\"json\",\"n\":1,\"list\":[1,2]}" },
 		{ "{\"isAuthorized\":false,\"context\":null}", true, false, "", "null" },
-		{ "{\"principalId\":\"p\",\"policyDocument\":" POLICY("Allow", ARN) ",\"context\":{\"a\":1}}",
+		{ "{\"principalId\":\"p\",\"policyDocument\":" POLICY(
+			  "Allow", ARN) ",\"context\":{\"a\":1}}",
 			false, true, "p", "{\"a\":1}" },
 		{ "{\"policyDocument\":" POLICY("Allow", "*") "}", false, true, "", "null" },
-		{ "{\"principalId\":\"p\",\"policyDocument\":" POLICY("Deny", "*") "}", false, false, "p",
-			"null" },
-		{ "{\"principalId\":\"p\",\"policyDocument\":" POLICY("Allow", ARN "/other") "}", false,
+		{ "{\"principalId\":\"p\",\"policyDocument\":" POLICY("Deny", "*") "}", false,
 			false, "p", "null" },
+		{ "{\"principalId\":\"p\",\"policyDocument\":" POLICY("Allow", ARN "/other") "}",
+			false, false, "p", "null" },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct arena *arena = arena_create();
 		struct err err = ERR_INIT;
-		struct lambda_policy *p = lambda_policy_parse(span_of(cases[i].text), cases[i].simple, &err);
+		struct lambda_policy *p =
+			lambda_policy_parse(span_of(cases[i].text), cases[i].simple, &err);
 		if (!p) {
 			fail_msg("%s: %s", cases[i].text, err.msg);
 		}
-		const struct policy_request r = { .action = "execute-api:Invoke", .resource = ARN,
-			.arena = arena };
+		const struct policy_request r = {
+			.action = "execute-api:Invoke", .resource = ARN, .arena = arena
+		};
 		const char *reason;
 		assert_int_equal(lambda_policy_allows(p, &r, &reason), cases[i].allowed);
 		assert_int_equal(*reason == '\0', cases[i].allowed);
@@ -70,7 +73,8 @@ static void wrong_shapes(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct err err = ERR_INIT;
-		struct lambda_policy *p = lambda_policy_parse(span_of(cases[i].text), cases[i].simple, &err);
+		struct lambda_policy *p =
+			lambda_policy_parse(span_of(cases[i].text), cases[i].simple, &err);
 		if (p) {
 			fail_msg("%s was accepted", cases[i].text);
 		}

@@ -24,12 +24,14 @@ static const struct model_pair keys[] = {
 	{ "bytes", "aGVsbG8=" },
 };
 
-static enum policy_effect evaluate(struct arena *arena, const char *statements, const char *resource,
-	const char *action)
+static enum policy_effect evaluate(
+	struct arena *arena, const char *statements, const char *resource, const char *action)
 {
 	struct err err = ERR_INIT;
-	AUTO_JSON cJSON *doc = json_parse(span_of(arena_printf(arena,
-		"{\"Version\":\"2012-10-17\",\"Statement\":%s}", statements)), &err);
+	AUTO_JSON cJSON *doc =
+		json_parse(span_of(arena_printf(arena,
+				   "{\"Version\":\"2012-10-17\",\"Statement\":%s}", statements)),
+			&err);
 	if (!doc) {
 		fail_msg("%s: %s", statements, err.msg);
 	}
@@ -37,8 +39,10 @@ static enum policy_effect evaluate(struct arena *arena, const char *statements, 
 	if (!p) {
 		fail_msg("%s: %s", statements, err.msg);
 	}
-	const struct policy_request r = { .action = action, .resource = resource,
-		.keys = { keys, COUNT_OF(keys) }, .arena = arena };
+	const struct policy_request r = { .action = action,
+		.resource = resource,
+		.keys = { keys, COUNT_OF(keys) },
+		.arena = arena };
 	return policy_evaluate(&p, 1, &r, NULL);
 }
 
@@ -52,7 +56,7 @@ static void assert_effect(enum policy_effect want, const char *statements, const
 	arena_destroy(arena);
 }
 
-#define ALLOW_ON(resource)                                                                         \
+#define ALLOW_ON(resource) \
 	"{\"Effect\":\"Allow\",\"Action\":\"execute-api:Invoke\",\"Resource\":" resource "}"
 
 static void resources(void **state)
@@ -64,9 +68,11 @@ static void resources(void **state)
 	} cases[] = {
 		{ "\"*\"", API "/$default/GET/", true },
 		{ "\"arn:aws:execute-api:*\"", API "/$default/GET/a/b", true },
-		{ "\"arn:aws:execute-api:us-east-1:*:abc123/*/GET/*\"", API "/dev/GET/pets/1", true },
+		{ "\"arn:aws:execute-api:us-east-1:*:abc123/*/GET/*\"", API "/dev/GET/pets/1",
+			true },
 		{ "\"arn:aws:execute-api:us-east-1:*:abc123/*/GET/*\"", API "/dev/GET/", true },
-		{ "\"arn:aws:execute-api:us-east-1:*:abc123/*/GET/*\"", API "/dev/POST/pets", false },
+		{ "\"arn:aws:execute-api:us-east-1:*:abc123/*/GET/*\"", API "/dev/POST/pets",
+			false },
 		{ "\"" API "/prod/GET/pets\"", API "/prod/GET/pets/1", false },
 		{ "\"" API "/prod/GET/pets\"", API "/prod/GET/pets", true },
 		{ "\"" API "/prod/GET/PETS\"", API "/prod/GET/pets", false },
@@ -74,8 +80,10 @@ static void resources(void **state)
 		{ "\"" API "/prod/GET/pet?\"", API "/prod/GET/pet", false },
 		{ "\"" API "/$default/GET/x\"", API "/$default/GET/x", true },
 		{ "[\"arn:aws:s3:::b\",\"" API "/*\"]", API "/$default/GET/x", true },
-		{ "\"" API "/*/*/users/${" COGNITO ":sub}/*\"", API "/$default/GET/users/" SUB "/a", true },
-		{ "\"" API "/*/*/users/${" COGNITO ":sub}/*\"", API "/$default/GET/users/other/a", false },
+		{ "\"" API "/*/*/users/${" COGNITO ":sub}/*\"", API "/$default/GET/users/" SUB "/a",
+			true },
+		{ "\"" API "/*/*/users/${" COGNITO ":sub}/*\"", API "/$default/GET/users/other/a",
+			false },
 		{ "\"" API "/*/*/users/${aws:nothing}/*\"", API "/$default/GET/users//a", false },
 		{ "\"" API "/*/*/${aws:nothing, 'guest'}\"", API "/$default/GET/guest", true },
 		{ "\"" API "/*/*/${aws:USERNAME}\"", API "/$default/GET/ann*", true },
@@ -91,8 +99,11 @@ static void resources(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct arena *arena = arena_create();
 		assert_effect(cases[i].match ? POLICY_ALLOW : POLICY_NO_STATEMENT,
-			arena_printf(arena, "{\"Effect\":\"Allow\",\"Action\":\"execute-api:Invoke\","
-				"\"Resource\":%s}", cases[i].resource), cases[i].arn);
+			arena_printf(arena,
+				"{\"Effect\":\"Allow\",\"Action\":\"execute-api:Invoke\","
+				"\"Resource\":%s}",
+				cases[i].resource),
+			cases[i].arn);
 		arena_destroy(arena);
 	}
 }
@@ -102,12 +113,16 @@ static void variables_are_text_before_2012(void **state)
 	(void)state;
 	struct arena *arena = arena_create();
 	struct err err = ERR_INIT;
-	AUTO_JSON cJSON *doc = json_parse(SPAN("{\"Version\":\"2008-10-17\",\"Statement\":"
-		"{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"a/${aws:username}\"}}"), &err);
+	AUTO_JSON cJSON *doc = json_parse(
+		SPAN("{\"Version\":\"2008-10-17\",\"Statement\":"
+		     "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"a/${aws:username}\"}}"),
+		&err);
 	const struct policy *p = policy_compile(arena, doc, POLICY_IDENTITY, "old", &err);
 	assert_non_null(p);
-	struct policy_request r = { .action = "x:Y", .resource = "a/ann*",
-		.keys = { keys, COUNT_OF(keys) }, .arena = arena };
+	struct policy_request r = { .action = "x:Y",
+		.resource = "a/ann*",
+		.keys = { keys, COUNT_OF(keys) },
+		.arena = arena };
 	assert_int_equal(policy_evaluate(&p, 1, &r, NULL), POLICY_NO_STATEMENT);
 	r.resource = "a/${aws:username}";
 	assert_int_equal(policy_evaluate(&p, 1, &r, NULL), POLICY_ALLOW);
@@ -136,7 +151,8 @@ static void actions(void **state)
 		struct arena *arena = arena_create();
 		assert_effect(cases[i].match ? POLICY_ALLOW : POLICY_NO_STATEMENT,
 			arena_printf(arena, "[{\"Effect\":\"Allow\",%s,\"Resource\":\"*\"}]",
-				cases[i].element), API "/dev/GET/");
+				cases[i].element),
+			API "/dev/GET/");
 		arena_destroy(arena);
 	}
 }
@@ -145,7 +161,7 @@ static void deny_wins_in_any_order(void **state)
 {
 	(void)state;
 	const char *deny = "{\"Effect\":\"Deny\",\"Action\":\"execute-api:*\",\"Resource\":\"" API
-		"/*/DELETE/*\"}";
+			   "/*/DELETE/*\"}";
 	struct arena *arena = arena_create();
 	const char *orders[] = {
 		arena_printf(arena, "[%s,%s]", deny, ALLOW_ON("\"*\"")),
@@ -156,10 +172,12 @@ static void deny_wins_in_any_order(void **state)
 		assert_effect(POLICY_ALLOW, orders[i], API "/dev/GET/a");
 	}
 	assert_effect(POLICY_NO_STATEMENT, "[]", API "/dev/GET/a");
-	assert_effect(POLICY_NO_STATEMENT, "{\"Effect\":\"Allow\",\"Action\":\"*\",\"NotResource\":\"" API
-		"/dev/*\"}", API "/dev/GET/a");
-	assert_effect(POLICY_ALLOW, "{\"Effect\":\"Allow\",\"Action\":\"*\",\"NotResource\":\"" API
-		"/dev/*\"}", API "/prod/GET/a");
+	assert_effect(POLICY_NO_STATEMENT,
+		"{\"Effect\":\"Allow\",\"Action\":\"*\",\"NotResource\":\"" API "/dev/*\"}",
+		API "/dev/GET/a");
+	assert_effect(POLICY_ALLOW,
+		"{\"Effect\":\"Allow\",\"Action\":\"*\",\"NotResource\":\"" API "/dev/*\"}",
+		API "/prod/GET/a");
 	arena_destroy(arena);
 }
 
@@ -171,7 +189,8 @@ static void conditions(void **state)
 		bool holds;
 	} cases[] = {
 		{ "\"StringEquals\":{\"" COGNITO ":aud\":\"us-east-1:pool\"}", true },
-		{ "\"StringEquals\":{\"COGNITO-identity.amazonaws.com:AUD\":\"us-east-1:pool\"}", true },
+		{ "\"StringEquals\":{\"COGNITO-identity.amazonaws.com:AUD\":\"us-east-1:pool\"}",
+			true },
 		{ "\"StringEquals\":{\"" COGNITO ":aud\":\"us-east-1:p*\"}", false },
 		{ "\"StringEquals\":{\"" COGNITO ":aud\":[\"a\",\"us-east-1:pool\"]}", true },
 		{ "\"StringEquals\":{\"" COGNITO ":aud\":\"US-east-1:pool\"}", false },
@@ -209,7 +228,8 @@ static void conditions(void **state)
 		{ "\"IpAddress\":{\"aws:SourceIp\":\"128.0.0.0/1\"}", false },
 		{ "\"IpAddress\":{\"aws:SourceIp\":\"::1\"}", false },
 		{ "\"NotIpAddress\":{\"aws:SourceIp\":\"10.0.0.0/8\"}", true },
-		{ "\"ArnEquals\":{\"aws:PrincipalArn\":\"arn:aws:iam::123456789012:role/*\"}", true },
+		{ "\"ArnEquals\":{\"aws:PrincipalArn\":\"arn:aws:iam::123456789012:role/*\"}",
+			true },
 		{ "\"ArnLike\":{\"aws:PrincipalArn\":\"arn:aws:iam::*:role/app/Auth\"}", true },
 		{ "\"ArnLike\":{\"aws:PrincipalArn\":\"arn:*:role/app/Auth\"}", false },
 		{ "\"ArnNotLike\":{\"aws:PrincipalArn\":\"arn:aws:iam::*:user/*\"}", true },
@@ -236,16 +256,22 @@ static void conditions(void **state)
 		{ "\"ForAllValues:StringLike\":{\"" COGNITO ":amr\":\"a*\"}", false },
 		{ "\"ForAllValues:StringEquals\":{\"aws:nothing\":\"a\"}", true },
 		{ "\"ForAnyValue:StringNotEquals\":{\"" COGNITO ":amr\":\"authenticated\"}", true },
-		{ "\"ForAllValues:StringNotEquals\":{\"" COGNITO ":amr\":\"authenticated\"}", false },
+		{ "\"ForAllValues:StringNotEquals\":{\"" COGNITO ":amr\":\"authenticated\"}",
+			false },
 		/* operators and keys are ANDed */
-		{ "\"StringEquals\":{\"" COGNITO ":aud\":\"us-east-1:pool\",\"aws:UserAgent\":\"x\"}", false },
+		{ "\"StringEquals\":{\"" COGNITO
+		  ":aud\":\"us-east-1:pool\",\"aws:UserAgent\":\"x\"}",
+			false },
 		{ "\"Bool\":{\"aws:SecureTransport\":false},\"NumericEquals\":{\"n\":1}", false },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct arena *arena = arena_create();
 		assert_effect(cases[i].holds ? POLICY_ALLOW : POLICY_NO_STATEMENT,
-			arena_printf(arena, "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-				"\"Condition\":{%s}}", cases[i].condition), API "/dev/GET/");
+			arena_printf(arena,
+				"{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
+				"\"Condition\":{%s}}",
+				cases[i].condition),
+			API "/dev/GET/");
 		arena_destroy(arena);
 	}
 }
@@ -261,25 +287,37 @@ static void refuses_malformed_documents(void **state)
 		{ "{\"Version\":\"2020\",\"Statement\":[]}", "Version" },
 		{ "{\"Statement\":[],\"Extra\":1}", "unknown element 'Extra'" },
 		{ "{\"Statement\":[1]}", "statement 1: is not an object" },
-		{ "{\"Statement\":{\"Effect\":\"allow\",\"Action\":\"*\",\"Resource\":\"*\"}}", "Effect" },
-		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Resource\":\"*\"}}", "exactly one of Action" },
-		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\"}}", "exactly one of Resource" },
-		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":[],\"Resource\":\"*\"}}", "empty" },
-		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":[1],\"Resource\":\"*\"}}", "string" },
+		{ "{\"Statement\":{\"Effect\":\"allow\",\"Action\":\"*\",\"Resource\":\"*\"}}",
+			"Effect" },
+		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Resource\":\"*\"}}",
+			"exactly one of Action" },
+		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\"}}",
+			"exactly one of Resource" },
+		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":[],\"Resource\":\"*\"}}",
+			"empty" },
+		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":[1],\"Resource\":\"*\"}}",
+			"string" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"NotAction\":\"*\","
-		  "\"Resource\":\"*\"}}", "exactly one" },
+		  "\"Resource\":\"*\"}}",
+			"exactly one" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-		  "\"Conditions\":{}}}", "unknown element 'Conditions'" },
+		  "\"Conditions\":{}}}",
+			"unknown element 'Conditions'" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-		  "\"Condition\":{\"StringIs\":{\"a\":\"b\"}}}}", "unknown condition operator 'StringIs'" },
+		  "\"Condition\":{\"StringIs\":{\"a\":\"b\"}}}}",
+			"unknown condition operator 'StringIs'" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-		  "\"Condition\":{\"NullIfExists\":{\"a\":\"true\"}}}}", "unknown condition operator" },
+		  "\"Condition\":{\"NullIfExists\":{\"a\":\"true\"}}}}",
+			"unknown condition operator" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-		  "\"Condition\":{\"IpAddress\":{\"a\":\"10.0.0.0/33\"}}}}", "bad value '10.0.0.0/33'" },
+		  "\"Condition\":{\"IpAddress\":{\"a\":\"10.0.0.0/33\"}}}}",
+			"bad value '10.0.0.0/33'" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-		  "\"Condition\":{\"DateEquals\":{\"a\":\"soon\"}}}}", "bad value 'soon'" },
+		  "\"Condition\":{\"DateEquals\":{\"a\":\"soon\"}}}}",
+			"bad value 'soon'" },
 		{ "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\","
-		  "\"Condition\":[]}}", "Condition must be an object" },
+		  "\"Condition\":[]}}",
+			"Condition must be an object" },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct arena *arena = arena_create();
@@ -294,17 +332,23 @@ static void refuses_malformed_documents(void **state)
 	}
 }
 
-static enum policy_effect trusts(const char *principal_element, const char *type,
-	const char *principal)
+static enum policy_effect trusts(
+	const char *principal_element, const char *type, const char *principal)
 {
 	struct arena *arena = arena_create();
 	struct err err = ERR_INIT;
-	AUTO_JSON cJSON *doc = json_parse(span_of(arena_printf(arena, "{\"Statement\":[{\"Effect\":"
-		"\"Allow\",%s,\"Action\":\"sts:AssumeRoleWithWebIdentity\"}]}", principal_element)), &err);
+	AUTO_JSON cJSON *doc =
+		json_parse(span_of(arena_printf(arena,
+				   "{\"Statement\":[{\"Effect\":"
+				   "\"Allow\",%s,\"Action\":\"sts:AssumeRoleWithWebIdentity\"}]}",
+				   principal_element)),
+			&err);
 	const struct policy *p = policy_compile(arena, doc, POLICY_TRUST, "trust", &err);
 	assert_non_null(p);
 	const struct policy_request r = { .action = "sts:AssumeRoleWithWebIdentity",
-		.principal_type = type, .principal = principal, .arena = arena };
+		.principal_type = type,
+		.principal = principal,
+		.arena = arena };
 	enum policy_effect effect = policy_evaluate(&p, 1, &r, NULL);
 	arena_destroy(arena);
 	return effect;
@@ -313,19 +357,22 @@ static enum policy_effect trusts(const char *principal_element, const char *type
 static void principals_of_trust_policies(void **state)
 {
 	(void)state;
-	assert_int_equal(trusts("\"Principal\":{\"Federated\":\"" COGNITO "\"}", "Federated", COGNITO),
+	assert_int_equal(
+		trusts("\"Principal\":{\"Federated\":\"" COGNITO "\"}", "Federated", COGNITO),
 		POLICY_ALLOW);
 	assert_int_equal(trusts("\"Principal\":{\"Federated\":[\"a\",\"b\"]}", "Federated", "b"),
 		POLICY_ALLOW);
-	assert_int_equal(trusts("\"Principal\":{\"Federated\":\"" COGNITO "\"}", "Federated", "other"),
+	assert_int_equal(
+		trusts("\"Principal\":{\"Federated\":\"" COGNITO "\"}", "Federated", "other"),
 		POLICY_NO_STATEMENT);
 	assert_int_equal(trusts("\"Principal\":{\"Service\":\"lambda.amazonaws.com\"}", "Federated",
-		"lambda.amazonaws.com"), POLICY_NO_STATEMENT);
-	assert_int_equal(trusts("\"Principal\":\"*\"", "Federated", COGNITO), POLICY_ALLOW);
-	assert_int_equal(trusts("\"Principal\":{\"AWS\":\"*\"}", "Federated", COGNITO),
+				 "lambda.amazonaws.com"),
 		POLICY_NO_STATEMENT);
-	assert_int_equal(trusts("\"NotPrincipal\":{\"Federated\":\"a\"}", "Federated", "b"),
-		POLICY_ALLOW);
+	assert_int_equal(trusts("\"Principal\":\"*\"", "Federated", COGNITO), POLICY_ALLOW);
+	assert_int_equal(
+		trusts("\"Principal\":{\"AWS\":\"*\"}", "Federated", COGNITO), POLICY_NO_STATEMENT);
+	assert_int_equal(
+		trusts("\"NotPrincipal\":{\"Federated\":\"a\"}", "Federated", "b"), POLICY_ALLOW);
 }
 
 static void explanations_name_statement_and_value(void **state)
@@ -333,21 +380,30 @@ static void explanations_name_statement_and_value(void **state)
 	(void)state;
 	struct arena *arena = arena_create();
 	struct err err = ERR_INIT;
-	AUTO_JSON cJSON *doc = json_parse(SPAN("{\"Version\":\"2012-10-17\",\"Statement\":["
-		"{\"Sid\":\"Pets\",\"Effect\":\"Allow\",\"Action\":\"execute-api:Invoke\",\"Resource\":\"" API
-		"/*/GET/pets\"},{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{"
-		"\"StringEquals\":{\"aws:UserAgent\":\"x\"}}}]}"), &err);
+	AUTO_JSON cJSON *doc = json_parse(
+		SPAN("{\"Version\":\"2012-10-17\",\"Statement\":["
+		     "{\"Sid\":\"Pets\",\"Effect\":\"Allow\",\"Action\":\"execute-api:Invoke\","
+		     "\"Resource\":\"" API "/*/GET/"
+					   "pets\"},{\"Effect\":\"Allow\",\"Action\":\"*\","
+					   "\"Resource\":\"*\",\"Condition\":{"
+		     "\"StringEquals\":{\"aws:UserAgent\":\"x\"}}}]}"),
+		&err);
 	const struct policy *p = policy_compile(arena, doc, POLICY_IDENTITY, "Role#1", &err);
-	struct policy_request r = { .action = "execute-api:Invoke", .resource = API "/dev/GET/cats",
-		.keys = { keys, COUNT_OF(keys) }, .arena = arena };
+	struct policy_request r = { .action = "execute-api:Invoke",
+		.resource = API "/dev/GET/cats",
+		.keys = { keys, COUNT_OF(keys) },
+		.arena = arena };
 	assert_string_equal(policy_explain(&p, 1, &r),
-		"statement 1 (Pets) of policy 'Role#1': its Resource does not match (" API "/*/GET/pets)\n"
-		"statement 2 of policy 'Role#1': its Condition does not hold (StringEquals aws:UserAgent: "
+		"statement 1 (Pets) of policy 'Role#1': its Resource does not match (" API
+		"/*/GET/pets)\n"
+		"statement 2 of policy 'Role#1': its Condition does not hold (StringEquals "
+		"aws:UserAgent: "
 		"expected 'x', the request has 'curl/8.0')");
 	const struct policy_statement *by;
 	r.resource = API "/dev/GET/pets";
 	assert_int_equal(policy_evaluate(&p, 1, &r, &by), POLICY_ALLOW);
-	assert_string_equal(policy_statement_words(by, arena), "statement 1 (Pets) of policy 'Role#1'");
+	assert_string_equal(
+		policy_statement_words(by, arena), "statement 1 (Pets) of policy 'Role#1'");
 	arena_destroy(arena);
 }
 

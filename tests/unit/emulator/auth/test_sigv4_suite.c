@@ -14,8 +14,8 @@
 #define CASES 38
 #define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
-static struct span read_case(struct arena *arena, const char *name, const char *form,
-	const char *file)
+static struct span read_case(
+	struct arena *arena, const char *name, const char *form, const char *file)
 {
 	struct buf text = BUF_INIT(65536);
 	struct err err = ERR_INIT;
@@ -48,8 +48,8 @@ static void check_form(const char *name, const char *form)
 {
 	struct arena *arena = arena_create();
 	struct sigv4_keys *keys = sigv4_keys_create();
-	struct http_request *r = request_parse(arena, read_case(arena, name, form,
-		"signed-request.txt"));
+	struct http_request *r =
+		request_parse(arena, read_case(arena, name, form, "signed-request.txt"));
 	struct sigv4_claim claim;
 	struct sigv4_fault fault = { 0 };
 	if (!sigv4_read(r, arena, &claim, &fault)) {
@@ -67,8 +67,8 @@ static void check_form(const char *name, const char *form)
 	struct buf to_sign = BUF_INIT(SIGV4_CANONICAL_MAX);
 	sigv4_canonical(r, &claim, way, &canonical);
 	sigv4_string_to_sign(&claim, buf_span(&canonical), &to_sign);
-	assert_text(buf_span(&canonical), read_case(arena, name, form, "canonical-request.txt"), name,
-		"canonical request");
+	assert_text(buf_span(&canonical), read_case(arena, name, form, "canonical-request.txt"),
+		name, "canonical request");
 	assert_text(buf_span(&to_sign), read_case(arena, name, form, "string-to-sign.txt"), name,
 		"string to sign");
 	assert_text(claim.signature, span_trim(read_case(arena, name, form, "signature.txt")), name,

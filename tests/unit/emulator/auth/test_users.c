@@ -6,9 +6,11 @@ static void reads_profiles(void **state)
 {
 	(void)state;
 	struct err err = ERR_INIT;
-	struct users *u = users_parse(SPAN("# comment\r\n[default]\r\naws_access_key_id = AKIAEXAMPLE\r\n"
-		"aws_secret_access_key = a=b+c/d\r\nregion = us-east-1\r\n\r\n; other\n[ci ]\n"
-		"aws_access_key_id=ASIACI\naws_secret_access_key=s\naws_session_token=tok=="), "f", &err);
+	struct users *u = users_parse(
+		SPAN("# comment\r\n[default]\r\naws_access_key_id = AKIAEXAMPLE\r\n"
+		     "aws_secret_access_key = a=b+c/d\r\nregion = us-east-1\r\n\r\n; other\n[ci ]\n"
+		     "aws_access_key_id=ASIACI\naws_secret_access_key=s\naws_session_token=tok=="),
+		"f", &err);
 	assert_non_null(u);
 	const struct user *d = users_find(u, SPAN("AKIAEXAMPLE"));
 	assert_string_equal(d->name, "default");
@@ -32,12 +34,14 @@ static void errors_name_file_and_line(void **state)
 		{ "[a\n", "f:1: expected [profile]" },
 		{ "[]\n", "f:1: expected [profile]" },
 		{ "[\n", "f:1: expected [profile]" }, /* fuzzing: a length below zero */
-		{ "\n[a]\naws_access_key_id = a\n", "f:2: profile 'a' has no aws_secret_access_key" },
+		{ "\n[a]\naws_access_key_id = a\n",
+			"f:2: profile 'a' has no aws_secret_access_key" },
 		{ "[a]\n[b]\n", "f:1: profile 'a' has no aws_access_key_id" },
 		{ "[a]\naws_access_key_id =\n", "f:2: aws_access_key_id is empty" },
 		{ "[a]\naws_access_key_id = a/b\n", "f:2: aws_access_key_id is no access key id" },
 		{ "[a]\naws_access_key_id=k\naws_secret_access_key=s\n[b]\naws_access_key_id=k\n"
-		  "aws_secret_access_key=t\n", "f:4: profiles 'a' and 'b' have the same access key" },
+		  "aws_secret_access_key=t\n",
+			"f:4: profiles 'a' and 'b' have the same access key" },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct err err = ERR_INIT;

@@ -1,5 +1,5 @@
-/* The JOSE vectors of C2SP/wycheproof. We accept RS256, RS384 and RS512 only, so every valid vector of
- * another algorithm must be refused; all else must come out as the vectors say. */
+/* The JOSE vectors of C2SP/wycheproof. We accept RS256, RS384 and RS512 only, so every valid
+ * vector of another algorithm must be refused; all else must come out as the vectors say. */
 #include <stdio.h>
 
 #include "request.h"
@@ -29,8 +29,8 @@ static cJSON *load(const char *name)
 /* The public key, or for symmetric keys the secret, as a set. */
 static struct jwks *key_set(const cJSON *group)
 {
-	const cJSON *key = json_get(group, "public") ? json_get(group, "public") :
-		json_get(group, "private");
+	const cJSON *key =
+		json_get(group, "public") ? json_get(group, "public") : json_get(group, "private");
 	struct buf text = BUF_INIT(1024 * 1024);
 	bool is_set = json_get(key, "keys") != NULL;
 	buf_add_str(&text, is_set ? "" : "{\"keys\":[");
@@ -70,7 +70,7 @@ static bool is_rs(const char *jws)
 static void run_group(const cJSON *group, struct tally *tally)
 {
 	struct jwks *set = key_set(group);
-	JSON_FOR(test, json_array(group, "tests")) {
+	JSON_FOR (test, json_array(group, "tests")) {
 		const cJSON *item = json_get(test, "jws");
 		if (!item) {
 			continue; /* a JWE of the union file */
@@ -87,7 +87,8 @@ static void run_group(const cJSON *group, struct tally *tally)
 			tally->unsupported_valid++;
 			assert_false(ok);
 		} else if (ok != valid) {
-			fail_msg("test %d (%s): %s", id, json_str(test, "comment"), ok ? "accepted" : "refused");
+			fail_msg("test %d (%s): %s", id, json_str(test, "comment"),
+				ok ? "accepted" : "refused");
 		}
 	}
 	jwks_destroy(set);
@@ -96,7 +97,7 @@ static void run_group(const cJSON *group, struct tally *tally)
 static void run(const char *file, struct tally *tally)
 {
 	AUTO_JSON cJSON *doc = load(file);
-	JSON_FOR(group, json_array(doc, "testGroups")) {
+	JSON_FOR (group, json_array(doc, "testGroups")) {
 		run_group(group, tally);
 	}
 }

@@ -18,8 +18,8 @@ static inline struct signing_key *token_key(void)
 }
 
 /* {"kty":"RSA","kid":...,"n":...,"e":...<more>}; more: `,"use":"sig"` and the like. */
-static inline const char *token_jwk(struct arena *arena, const struct signing_key *k, const char *kid,
-	const char *more)
+static inline const char *token_jwk(
+	struct arena *arena, const struct signing_key *k, const char *kid, const char *more)
 {
 	struct buf n = BUF_INIT(4096);
 	struct buf e = BUF_INIT(64);
@@ -37,13 +37,14 @@ static inline const char *token_jwk(struct arena *arena, const struct signing_ke
 	return out;
 }
 
-static inline struct span token_jwks(struct arena *arena, const struct signing_key *k, const char *kid)
+static inline struct span token_jwks(
+	struct arena *arena, const struct signing_key *k, const char *kid)
 {
 	return span_of(arena_printf(arena, "{\"keys\":[%s]}", token_jwk(arena, k, kid, "")));
 }
 
-static inline const char *token_raw(struct arena *arena, const struct signing_key *k,
-	const char *header, const char *claims)
+static inline const char *token_raw(
+	struct arena *arena, const struct signing_key *k, const char *header, const char *claims)
 {
 	struct buf text = BUF_INIT(256 * 1024);
 	signing_key_jwt(k, "RS256", span_of(header), span_of(claims), &text);
@@ -52,9 +53,9 @@ static inline const char *token_raw(struct arena *arena, const struct signing_ke
 	return out;
 }
 
-static inline const char *token_make(struct arena *arena, const struct signing_key *k,
-	const char *kid, const char *claims)
+static inline const char *token_make(
+	struct arena *arena, const struct signing_key *k, const char *kid, const char *claims)
 {
-	return token_raw(arena, k, arena_printf(arena, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", kid),
-		claims);
+	return token_raw(
+		arena, k, arena_printf(arena, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", kid), claims);
 }
