@@ -384,8 +384,8 @@ static void explanations_name_statement_and_value(void **state)
 		SPAN("{\"Version\":\"2012-10-17\",\"Statement\":["
 		     "{\"Sid\":\"Pets\",\"Effect\":\"Allow\",\"Action\":\"execute-api:Invoke\","
 		     "\"Resource\":\"" API "/*/GET/"
-					   "pets\"},{\"Effect\":\"Allow\",\"Action\":\"*\","
-					   "\"Resource\":\"*\",\"Condition\":{"
+		     "pets\"},{\"Effect\":\"Allow\",\"Action\":\"*\","
+		     "\"Resource\":\"*\",\"Condition\":{"
 		     "\"StringEquals\":{\"aws:UserAgent\":\"x\"}}}]}"),
 		&err);
 	const struct policy *p = policy_compile(arena, doc, POLICY_IDENTITY, "Role#1", &err);

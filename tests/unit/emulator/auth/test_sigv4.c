@@ -137,11 +137,11 @@ static void worked_vectors(void **state)
 		"848c94a1ec0b48778c04b97a71abcfc054dc02e0c6b6989226d8087b8153001f");
 	buf_fini(&text);
 	buf_fini(&hash);
-	assert_passes(
-		f, parse(f, "POST /prod/items HTTP/1.1\nContent-Type: application/json\n" HEADERS
-				    AUTH("content-type;" SIGNED,
-					    "7d9408ef9e7a885ea3137d2aa4e3fdba1af4ed65f78b945ac913ea"
-					    "456ef850b5") "\n{\"title\":\"h\xc3\xa9llo\"}"));
+	assert_passes(f,
+		parse(f, "POST /prod/items HTTP/1.1\nContent-Type: application/json\n" HEADERS AUTH(
+				 "content-type;" SIGNED,
+				 "7d9408ef9e7a885ea3137d2aa4e3fdba1af4ed65f78b945ac913ea"
+				 "456ef850b5") "\n{\"title\":\"h\xc3\xa9llo\"}"));
 	assert_passes(f, parse(f, PRESIGNED));
 	assert_true(f->claim.presigned);
 	assert_int_equal(f->claim.expires_s, 300);
