@@ -82,7 +82,7 @@ static unsigned long listening_inode(unsigned port)
 	while (f && !found && fgets(line, sizeof line, f)) {
 		unsigned local, state;
 		unsigned long inode;
-		int n = sscanf(line, "%*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %lu", &local, &state,
+		int n = sscanf(line, "%*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %*s %lu", &local, &state,
 			&inode);
 		if (n == 3 && local == port && state == 0x0a) {
 			found = inode;

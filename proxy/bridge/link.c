@@ -1,5 +1,7 @@
 #include "proxy/bridge/link.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -211,6 +213,22 @@ static void on_lws_log(int level, const char *line)
 	log_line(level == LLL_ERR ? LOG_INFO : LOG_DEBUG, "bridge", "lws: %.*s", (int)n, line);
 }
 
+/* lws keeps its libuv glue in a plugin, which it unloads with the context, while the loop still has to
+ * call that plugin's close callbacks. So it stays loaded. */
+static int keep_plugin(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	(void)size;
+	(void)ctx;
+	if (strstr(info->dlpi_name, "libwebsockets-evlib_uv")) {
+		void *handle = dlopen(info->dlpi_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+		if (handle) {
+			dlclose(handle);
+		}
+		return 1;
+	}
+	return 0;
+}
+
 struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_context_creation_info *tls,
 	struct link **adopting)
 {
@@ -229,7 +247,9 @@ struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_contex
 	info.uid = -1;
 	/* Signals are the composition root's: without this option lws takes SIGTERM and others. */
 	info.options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
-	return lws_create_context(&info);
+	struct lws_context *lws = lws_create_context(&info);
+	dl_iterate_phdr(keep_plugin, NULL);
+	return lws;
 }
 
 struct context_close {
