@@ -172,7 +172,7 @@ int template_ref(const struct scope *s, const char *name, cJSON **out)
 	if (definition) {
 		return parameter(s, definition, name, out);
 	}
-	struct template_resource *r;
+	struct template_resource *r = NULL;
 	AUTO_FREE char *text = NULL;
 	int rc = find_included(s, name, &r);
 	if (rc == 0) {
@@ -187,7 +187,7 @@ int template_ref(const struct scope *s, const char *name, cJSON **out)
 int template_attribute(const struct scope *s, const char *logical_id, const char *attribute,
 	cJSON **out)
 {
-	struct template_resource *r;
+	struct template_resource *r = NULL;
 	AUTO_FREE char *text = NULL;
 	*out = NULL;
 	int rc = find_included(s, logical_id, &r);
