@@ -34,8 +34,8 @@ static int prescan(struct span text, struct err *err)
 			quoted = true;
 		} else if (c == '{' || c == '[') {
 			if (++depth > MAX_DEPTH) {
-				return err_set(err, ERR_LIMIT, "JSON nests deeper than %d",
-					MAX_DEPTH);
+				return err_set(
+					err, ERR_LIMIT, "JSON nests deeper than %d", MAX_DEPTH);
 			}
 		} else if ((c == '}' || c == ']') && depth) {
 			depth--;
@@ -239,8 +239,43 @@ static void add_repaired(struct buf *out, struct span text)
 	}
 }
 
+#define EACH_BYTE(c) (0x0101010101010101ull * (c))
+
+/* Non-zero if any byte of the word is zero; SWAR, exact for that question. */
+static uint64_t zero_bytes(uint64_t word)
+{
+	return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+size_t json_plain(struct span text)
+{
+	size_t n = 0;
+	for (; text.len - n >= 8; n += 8) {
+		uint64_t word;
+		memcpy(&word, text.ptr + n, 8);
+		uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
+		if ((word & EACH_BYTE(0x80)) || below_space || zero_bytes(word ^ EACH_BYTE('"')) ||
+			zero_bytes(word ^ EACH_BYTE('\\'))) {
+			break;
+		}
+	}
+	while (n < text.len && plain((unsigned char)text.ptr[n]) && !(text.ptr[n] & 0x80)) {
+		n++;
+	}
+	return n;
+}
+
 void json_add_string(struct buf *out, struct span text)
 {
+	if (json_plain(text) == text.len) {
+		char *to = text.len < SIZE_MAX / 2 ? buf_reserve(out, text.len + 2) : NULL;
+		if (to) {
+			to[0] = to[text.len + 1] = '"';
+			memcpy(to + 1, text.ptr ? text.ptr : "", text.len);
+			buf_commit(out, text.len + 2);
+		}
+		return;
+	}
 	buf_add_char(out, '"');
 	if (utf8_valid(text)) {
 		add_escaped(out, text);

@@ -33,11 +33,13 @@ cJSON *json_object(const cJSON *obj, const char *name);
 /* The value of a string item, or NULL for anything else. */
 const char *json_value(const cJSON *item);
 /* JSON_FOR(item, array_or_object): item->string is the member's name in an object. */
-#define JSON_FOR(item, parent)                                                                     \
+#define JSON_FOR(item, parent) \
 	for (cJSON *item = (parent) ? (parent)->child : NULL; item; item = item->next)
 
 /* Appends the tree as compact text. */
 void json_add_tree(struct buf *out, const cJSON *tree);
+/* How many leading bytes are ASCII that stands in a JSON string as it is. */
+size_t json_plain(struct span text);
 /* Appends "text" quoted and escaped; bytes that are not UTF-8 become U+FFFD. */
 void json_add_string(struct buf *out, struct span text);
 /* Appends ,"name": with quotes and colon; the comma is left out right after '{' or '['. */

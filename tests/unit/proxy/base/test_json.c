@@ -99,6 +99,23 @@ static void test_members_know_their_comma(void **state)
 	buf_fini(&b);
 }
 
+/* Each byte value at each place of a word and its neighbours. */
+static void test_plain_runs_end_at_the_right_byte(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+		for (size_t at = 0; at < 20; at++) {
+			char text[20];
+			memset(text, 'a', sizeof text);
+			text[at] = (char)c;
+			assert_int_equal(
+				json_plain(span_n(text, sizeof text)), plain ? sizeof text : at);
+		}
+	}
+	assert_int_equal(json_plain(span_n(NULL, 0)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +125,7 @@ int main(void)
 		cmocka_unit_test(test_lookups_never_guess),
 		cmocka_unit_test(test_strings_are_escaped_and_repaired),
 		cmocka_unit_test(test_members_know_their_comma),
+		cmocka_unit_test(test_plain_runs_end_at_the_right_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
