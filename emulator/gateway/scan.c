@@ -1,5 +1,7 @@
 #include "emulator/gateway/scan.h"
 
+#include "proxy/base/json.h"
+
 #define MAX_DEPTH 64
 
 static bool is_blank(char c)
@@ -43,6 +45,10 @@ static int code_unit(const char *p, const char *end)
 static bool skip_string(struct scan *s)
 {
 	for (const char *p = s->p + 1; p < s->end; p++) {
+		p += json_plain(span_n(p, (size_t)(s->end - p)));
+		if (p == s->end) {
+			return false;
+		}
 		unsigned char c = (unsigned char)*p;
 		if (c == '"') {
 			s->p = p + 1;
