@@ -619,9 +619,9 @@ static void an_authorizers_answer_is_kept_for_its_ttl(void **state)
 	assert_int_equal(o.outcome, AUTH_ALLOW);
 	assert_string_equal(o.context, "{\"a\":[1]}");
 	assert_int_equal(invocations, 1);
-	o = ask("other", LAMBDA_OK, "{\"isAuthorized\":false}");
+	o = ask("Secret", LAMBDA_OK, "{\"isAuthorized\":false}");
 	assert_int_equal(o.outcome, AUTH_FORBIDDEN);
-	assert_int_equal(check(bearer("", "other")).outcome, AUTH_FORBIDDEN);
+	assert_int_equal(check(bearer("", "Secret")).outcome, AUTH_FORBIDDEN);
 	now_ms += 300 * 1000;
 	(void)ask("secret", LAMBDA_OK, "{\"isAuthorized\":true}");
 	assert_int_equal(invocations, 3);

@@ -252,7 +252,8 @@ static void other_plain_http_issuers_are_refused(void **state)
 	(void)state;
 	const char *const issuers[] = { "http://idp.example.com", "http://localhost.example.com",
 		"http://127.0.0.1.example.com", "http://localhost@example.com/",
-		"http://127.0.0.256x", "http://[::1].example.com", "ftp://localhost", "" };
+		"http://localhost:80@example.com/", "http://127.0.0.256x",
+		"http://[::1].example.com", "ftp://localhost", "" };
 	for (size_t i = 0; i < COUNT_OF(issuers); i++) {
 		struct seen s = find(issuers[i], "k");
 		assert_false(s.found);
