@@ -81,7 +81,6 @@ static void on_result(void *ctx, const struct lambda_result *result)
 {
 	struct exchange *e = ctx;
 	e->invocation = NULL;
-	list_remove(&e->waiting);
 	e->context.integration_latency_ms = exchange_ms_since(e, e->invoked_ns);
 	switch (result->outcome) {
 	case LAMBDA_OK:

@@ -204,8 +204,8 @@ static void client_written(uv_write_t *w, int status)
 static void client_connected(uv_connect_t *r, int status)
 {
 	struct client *c = r->data;
-	if (status) {
-		ENSURE(status == UV_ECANCELED); /* left before it was connected */
+	if (status) { /* left before it was connected, or nobody listens any more */
+		c->ended = true;
 		return;
 	}
 	uv_buf_t bytes = uv_buf_init((char *)(uintptr_t)c->request.ptr, (unsigned)c->request.len);

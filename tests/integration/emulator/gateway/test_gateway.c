@@ -753,6 +753,39 @@ static void before_the_first_model_it_answers_503(void **state)
 	gateway_close(g, 0, NULL, NULL);
 }
 
+/* A gateway of its own is closed after 0, 1, 2 ... turns of a request: it closes, once, whatever runs. */
+static void it_closes_at_any_turn(void **state)
+{
+	(void)state;
+	static const char request[] = "GET /pets/7 HTTP/1.1\r\nHost: a\r\n\r\n";
+	fake_lambda.never = true;
+	fake_auth.later = true;
+	for (unsigned turns = 0; turns < 12; turns++) {
+		struct gateway_config config = { .loop = &world.loop,
+			.clock = &clock_system,
+			.host = "127.0.0.1",
+			.released = saw_release };
+		struct gateway *g = gateway_create(&config);
+		struct err err = ERR_INIT;
+		assert_int_equal(gateway_listen(g, "Api", 0, &err), 0);
+		assert_int_equal(gateway_set_model(g, &app, &err), 0);
+		struct client c;
+		client_start(&c, &world.loop, gateway_port(g, "Api"),
+			span_n(request, sizeof request - 1));
+		run_turns(turns);
+		unsigned released = world.released;
+		world.closed = false;
+		gateway_close(g, 0, saw_closed, NULL);
+		while (!world.closed) {
+			uv_run(&world.loop, UV_RUN_ONCE);
+		}
+		assert_int_equal(world.released, released + 1);
+		client_stop(&c);
+		assert_true(list_empty(&fake_lambda.running));
+	}
+	assert_true(fake_lambda.cancelled > 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -780,6 +813,7 @@ int main(void)
 		TEST(requests_keep_the_model_they_began_with),
 		TEST(a_bad_model_leaves_the_old_one),
 		TEST(before_the_first_model_it_answers_503),
+		TEST(it_closes_at_any_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

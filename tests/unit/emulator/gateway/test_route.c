@@ -90,6 +90,7 @@ static const struct row rows[] = {
 	{ { "GET /{z}/b/{y}", "GET /a/{x}/c" }, "GET", "/a/b/c", "GET /a/{x}/c" },
 	{ { "GET /a/{p+}", "GET /{x}/{y}/{p+}" }, "GET", "/a/b/c", "GET /a/{p+}" },
 	{ { "GET /{p+}", "GET /{x}/{p+}" }, "GET", "/a/b", "GET /{x}/{p+}" },
+	{ { "GET /a/{x}/{y}/{p+}", "GET /{z}/b/{p+}" }, "GET", "/a/b/c/d", "GET /a/{x}/{y}/{p+}" },
 	{ { "GET /a/{p+}", "GET /{x}/{y}" }, "GET", "/a/b", "GET /{x}/{y}" },
 	{ { "ANY /a", "GET /a" }, "GET", "/a", "GET /a" },
 	{ { "ANY /a", "GET /a" }, "PUT", "/a", "ANY /a" },
