@@ -77,6 +77,7 @@ struct auth_config {
 };
 
 struct auth *auth_create(const struct auth_config *config, struct err *err) MUST_CHECK;
+/* Every job must have ended or been cancelled. NULL is fine. */
 void auth_destroy(struct auth *a);
 /* Swaps policies, authorizers and issuers. The model must outlive the next swap. */
 void auth_set_model(struct auth *a, const struct model *m);

@@ -71,7 +71,7 @@ static void static_caller(const struct user *u, const struct model *model, struc
 		.role_arn = "", .session_name = "", .session_policy = "", .is_static = true
 	};
 	out->iam.access_key = arena_strdup(arena, u->access_key);
-	out->iam.account_id = model->account;
+	out->iam.account_id = arena_strdup(arena, model->account); /* outlives a swap */
 	out->iam.user_arn = arena_printf(arena, "arn:aws:iam::%s:user/%s", model->account, u->name);
 	out->iam.user_id = principal_id(arena, "AIDA", out->iam.user_arn);
 	out->iam.caller_id = out->iam.user_id;
@@ -107,7 +107,7 @@ static void assumed_caller(const struct store_credentials *c, const struct model
 	out->session_name = arena_strdup(arena, c->session_name);
 	out->session_policy = arena_strdup(arena, c->session_policy);
 	out->iam.access_key = arena_strdup(arena, c->access_key);
-	out->iam.account_id = model->account;
+	out->iam.account_id = arena_strdup(arena, model->account);
 	out->iam.user_id = arena_printf(arena, "%s:%s", id, c->session_name);
 	out->iam.caller_id = out->iam.user_id;
 	out->iam.user_arn = arena_printf(

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sigv4_fault fault = { "", "", "" };
 	parse(&r, headers, span_n((const char *)data, size));
 	if (sigv4_read(&r, r.arena, &claim, &fault)) {
-		(void)sigv4_check_scope(
+		(void)!sigv4_check_scope(
 			&claim, "us-east-1", "service", 300, 1440938160000, r.arena, &fault);
 		if (sigv4_verify(&r, &claim, SECRET, keys, r.arena, &fault)) {
 			r.method = SPAN("X");
