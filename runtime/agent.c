@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proxy/base/alloc.h"
+#include "proxy/base/arena.h"
 #include "proxy/base/console.h"
 #include "proxy/base/log.h"
 #include "proxy/bridge/bridge_client.h"
@@ -20,7 +21,8 @@
 #define LOOK_AGAIN_MS 5
 
 struct agent {
-	struct agent_config config;
+	struct agent_config config; /* its strings in the arena */
+	struct arena *arena;
 	struct watch *watch;
 	struct helper *helper;
 	struct functions *functions;
@@ -75,8 +77,11 @@ static void on_welcome(void *ctx, const char *region, const char *account)
 
 static void on_link(void *ctx, bool up, const char *why)
 {
-	(void)ctx;
-	log_info("agent", "bridge %s: %s", up ? "up" : "down", why ? why : "");
+	struct agent *a = ctx;
+	log_info("agent", "bridge %s: %s", up ? "up" : "down", why);
+	if (a->config.on_link && !a->closing) {
+		a->config.on_link(a->config.ctx, up, why);
+	}
 }
 
 static void on_bridge_gone(void *ctx, const char *why)
@@ -91,8 +96,7 @@ static void on_message(void *ctx, const struct wire_message *m);
 static void open_bridge(struct agent *a)
 {
 	struct bridge_client_config config = { .loop = a->config.loop, .url = a->config.url,
-		.token = a->config.token ? a->config.token : "",
-		.fingerprint = a->config.fingerprint ? a->config.fingerprint : "", .app = a->app_name,
+		.token = a->config.token, .fingerprint = a->config.fingerprint, .app = a->app_name,
 		.stage = a->config.stage, .ctx = a, .on_welcome = on_welcome, .on_message = on_message,
 		.on_link = on_link, .on_gone = on_bridge_gone };
 	struct err err = ERR_INIT;
@@ -292,20 +296,41 @@ static void open_parts(struct agent *a)
 	a->timer = timer_open(c->loop, on_timer, a);
 }
 
+static void copy_config(struct agent *a, const struct agent_config *config)
+{
+	a->config = *config;
+	a->arena = arena_create();
+	const char **const strings[] = { &a->config.app_dir, &a->config.stage, &a->config.stage_dir,
+		&a->config.runtime_dir, &a->config.node, &a->config.url, &a->config.token,
+		&a->config.fingerprint };
+	a->config.node = config->node ? config->node : "node";
+	for (size_t i = 0; i < COUNT_OF(strings); i++) {
+		*strings[i] = arena_strdup(a->arena, *strings[i] ? *strings[i] : "");
+	}
+}
+
+static void agent_free(struct agent *a)
+{
+	arena_destroy(a->arena);
+	buf_fini(&a->app);
+	buf_fini(&a->app_meta);
+	free(a->app_name);
+	free(a);
+}
+
 struct agent *agent_open(const struct agent_config *config, struct err *err)
 {
 	struct agent *a = xalloc(sizeof *a);
-	a->config = *config;
-	a->config.node = config->node ? config->node : "node";
+	copy_config(a, config);
 	struct watch_config watch = { config->loop, a, on_change };
 	a->watch = watch_open(&watch, err);
 	if (!a->watch) {
-		free(a);
+		agent_free(a);
 		return NULL;
 	}
 	if (!config->frozen && watch_tree(a->watch, config->app_dir, err) != 0) {
 		watch_close(a->watch);
-		free(a);
+		agent_free(a);
 		return NULL;
 	}
 	buf_init(&a->app, 32 * 1024 * 1024);
@@ -324,10 +349,7 @@ static void on_bridge_closed(void *ctx)
 	output_close(a->output);
 	timer_close(a->timer);
 	watch_close(a->watch);
-	buf_fini(&a->app);
-	buf_fini(&a->app_meta);
-	free(a->app_name);
-	free(a);
+	agent_free(a);
 	done(done_ctx);
 }
 

@@ -9,7 +9,6 @@
 
 struct agent;
 
-/* Strings must outlive the agent. */
 struct agent_config {
 	uv_loop_t *loop;
 	const char *app_dir; /* absolute, real */
@@ -30,11 +29,13 @@ struct agent_config {
 	/* The app, as it is now, cannot be evaluated or emulated; text is for the terminal. What was served
 	 * before, if anything, goes on. */
 	void (*on_failed)(void *ctx, const char *text);
+	/* The connection to the emulator is down / is back. NULL = nobody cares. */
+	void (*on_link)(void *ctx, bool up, const char *why);
 	/* The session is over for good. agent_close is still to be called. */
 	void (*on_gone)(void *ctx, const char *why);
 };
 
-/* Begins at once; callbacks come later. NULL with err if files cannot be watched. */
+/* Copies the config and begins at once; callbacks come later. NULL with err if files cannot be watched. */
 struct agent *agent_open(const struct agent_config *config, struct err *err) MUST_CHECK;
 /* Answers what is open, ends all processes, says BYE, frees; then done. */
 void agent_close(struct agent *a, void (*done)(void *ctx), void *ctx);
