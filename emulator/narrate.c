@@ -54,8 +54,23 @@ static void shorten_value(cJSON *item)
 	}
 }
 
+/* Too short to hold a string or a list that would be cut: the usual result, shown as it is. Every request
+ * passes here, and a JSON tree costs more than all the rest of its line. */
+static bool surely_short(struct span json)
+{
+	size_t commas = 0;
+	for (size_t i = 0; i < json.len && json.len <= MAX_STRING; i++) {
+		commas += json.ptr[i] == ',';
+	}
+	return json.len <= MAX_STRING && commas < MAX_ITEMS;
+}
+
 void narrate_shorten(struct buf *out, struct span json)
 {
+	if (surely_short(json)) {
+		buf_add_span(out, json);
+		return;
+	}
 	struct err err = ERR_INIT;
 	AUTO_JSON cJSON *tree = json.len <= MAX_PARSED ? json_parse(json, &err) : NULL;
 	struct buf text = BUF_INIT(1u << 20);
@@ -91,12 +106,14 @@ static void emit(const char *event, const struct buf *b)
 
 void narrate_start(const struct lambda_record *r)
 {
+	struct buf b = BUF_INIT(16u << 20);
 	if (!console_is_json()) {
-		console_line(STYLE_GREY, "%s REQUEST %s [%s] invoked by %s", r->request_id, r->function,
-			r->handler, r->source);
+		buf_addf(&b, "%s REQUEST %s [%s] invoked by %s", r->request_id, r->function, r->handler,
+			r->source);
+		console_line_span(STYLE_GREY, buf_span(&b));
+		buf_fini(&b);
 		return;
 	}
-	struct buf b = BUF_INIT(16u << 20);
 	add_common(&b, r);
 	emit("request", &b);
 	buf_fini(&b);
