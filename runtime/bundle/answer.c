@@ -31,6 +31,13 @@ void answer_paths_fini(struct answer_paths *p)
 	*p = (struct answer_paths){ NULL, 0 };
 }
 
+/* A number that may be any double as one that fits a line. */
+static int small(const cJSON *obj, const char *name, int otherwise)
+{
+	double n = json_num(obj, name, otherwise);
+	return n >= 0 && n <= 1e9 ? (int)n : otherwise;
+}
+
 /* The source line and a caret under the column; tabs stay, so that the caret stands right. */
 static void add_place(struct buf *out, const char *line, int column, int length)
 {
@@ -49,7 +56,7 @@ static void add_error(struct buf *out, const cJSON *e)
 {
 	const char *file = json_str(e, "file"), *text = json_str(e, "text");
 	const char *line_text = json_str(e, "lineText");
-	int line = (int)json_num(e, "line", 0), column = (int)json_num(e, "column", 0);
+	int line = small(e, "line", 0), column = small(e, "column", 0);
 	if (file && line > 0) {
 		buf_addf(out, "%s:%d:%d: ", file, line, column + 1);
 	} else if (file) {
@@ -57,7 +64,7 @@ static void add_error(struct buf *out, const cJSON *e)
 	}
 	buf_addf(out, "%s\n", text ? text : "unknown error");
 	if (line_text && *line_text && line > 0) {
-		add_place(out, line_text, column, (int)json_num(e, "length", 1));
+		add_place(out, line_text, column, small(e, "length", 1));
 	}
 	JSON_FOR(note, json_array(e, "notes")) {
 		const char *note_text = json_str(note, "text");
