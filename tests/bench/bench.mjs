@@ -49,8 +49,12 @@ function options() {
 function laboratory({ quick, requests, program }) {
 	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'offstage-bench-'));
 	process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+	// Apart from the apps, so that what is written there is nothing new in a folder above an app.
+	const scratch = path.join(folder, 'scratch');
+	fs.mkdirSync(scratch);
 	const lab = {
 		folder,
+		scratch,
 		program: path.resolve(program),
 		quick,
 		requests,
@@ -58,7 +62,7 @@ function laboratory({ quick, requests, program }) {
 		seconds: quick ? 1 : 3,
 		running: {},
 		problems: [],
-		log: (name) => path.join(folder, `${name}.log`),
+		log: (name) => path.join(scratch, `${name}.log`),
 		async stop(name) {
 			const subject = lab.running[name];
 			delete lab.running[name];

@@ -37,10 +37,10 @@ const total = (taken, field, name) => (taken[name] ?? []).reduce((sum, r) => sum
 
 async function throughput(lab) {
 	const answer = { rows: [], rate: {}, failed: 0 };
-	await inRounds(lab, ALL, 1, (s) => load(lab.folder, `${s.url}/hello`, { connections: 16, seconds: lab.seconds }));
+	await inRounds(lab, ALL, 1, (s) => load(lab.scratch, `${s.url}/hello`, { connections: 16, seconds: lab.seconds }));
 	for (const connections of [1, 16, 64]) {
 		const taken = await inRounds(lab, ALL, lab.rounds, (s) =>
-			load(lab.folder, `${s.url}/hello`, { connections, seconds: lab.seconds }),
+			load(lab.scratch, `${s.url}/hello`, { connections, seconds: lab.seconds }),
 		);
 		const at = `hello, ${connections} connection${connections > 1 ? 's' : ''}`;
 		answer.rate[connections] = medians(taken, 'rate');
@@ -62,7 +62,7 @@ async function echo(lab) {
 	const answer = { rows: [], failed: 0 };
 	for (const [size, bytes] of [['1 MB', 1e6], ['5 MB', 5e6]]) {
 		const taken = await inRounds(lab, ALL, lab.rounds, (s) =>
-			load(lab.folder, `${s.url}/echo`, { connections: 4, seconds: lab.seconds, post: bytes }),
+			load(lab.scratch, `${s.url}/echo`, { connections: 4, seconds: lab.seconds, post: bytes }),
 		);
 		answer.rows.push({ title: `echo ${size}, 4 connections`, unit: 'req/s', values: medians(taken, 'rate') });
 		answer.rows.push({ title: '  p50', unit: 'us', values: medians(taken, 'p50') });
@@ -95,9 +95,9 @@ async function cold(lab) {
 async function slow(lab) {
 	const taken = await inRounds(lab, ALL, 1, async (s) => {
 		const url = `${s.url}/slow`;
-		const first = await load(lab.folder, url, { connections: 64, seconds: lab.quick ? 6 : 8 });
+		const first = await load(lab.scratch, url, { connections: 64, seconds: lab.quick ? 6 : 8 });
 		const sampled = sleep(2000).then(() => treeMB(s.pid));
-		const steady = await load(lab.folder, url, { connections: 64, seconds: lab.quick ? 3 : 5 });
+		const steady = await load(lab.scratch, url, { connections: 64, seconds: lab.quick ? 3 : 5 });
 		const memory = await sampled;
 		return { ...steady, first: first.rate, failed: steady.failed + first.failed, ...memory };
 	});
@@ -135,7 +135,7 @@ async function sigv4(lab) {
 	for (let round = 0; round <= lab.rounds + 2; round++) {
 		const one = async (path) => {
 			const options = { connections: 16, seconds: lab.seconds, requests: requests(path) };
-			const r = await load(lab.folder, s.url, options);
+			const r = await load(lab.scratch, s.url, options);
 			failed += r.failed;
 			return r.rate;
 		};
@@ -163,7 +163,7 @@ async function sigv4(lab) {
 async function routes(lab) {
 	const paths = { offstage: '/hello', 'offstage-1000': '/more/989/items/7' };
 	const run = (s, name) =>
-		load(lab.folder, s.url + paths[name], { connections: 16, seconds: lab.seconds });
+		load(lab.scratch, s.url + paths[name], { connections: 16, seconds: lab.seconds });
 	await inRounds(lab, Object.keys(paths), 1, run);
 	const taken = await inRounds(lab, Object.keys(paths), lab.rounds + 2, run);
 	const rates = medians(taken, 'rate');
@@ -236,7 +236,7 @@ async function soak(lab) {
 	}, 1000);
 	try {
 		while (done.requests < lab.requests) {
-			const r = await load(lab.folder, `${s.url}/live`, { connections: 16, seconds: 5 });
+			const r = await load(lab.scratch, `${s.url}/live`, { connections: 16, seconds: 5 });
 			done.requests += r.requests;
 			done.failed += r.failed;
 			for (const [kind, n] of Object.entries(r.failures)) {

@@ -29,10 +29,11 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-cp -r tests/bench/app "$work/app"
-setsid "$program" start "$work/app" --port 0 >"$work/log" 2>&1 &
+mkdir "$work/apps" # apart, so that what is written in $work is nothing new in a folder above the app
+cp -r tests/bench/app "$work/apps/app"
+setsid "$program" start "$work/apps/app" --port 0 >"$work/log" 2>&1 &
 pid=$!
-endpoints=$work/app/.offstage/dev/endpoints.json
+endpoints=$work/apps/app/.offstage/dev/endpoints.json
 tries=0
 until [ -f "$endpoints" ]; do
 	tries=$((tries + 1))

@@ -68,7 +68,7 @@ async function startLimit(lab) {
 // `offstage start` on its ports, no later than the exec; what it answers is the caller's to wait for.
 export async function launchOffstage(lab, folder) {
 	const port = await freePorts(4);
-	const credentials = path.join(lab.folder, 'credentials');
+	const credentials = path.join(lab.scratch, 'credentials');
 	fs.writeFileSync(
 		credentials,
 		`[bench]\naws_access_key_id = ${USER.accessKeyId}\naws_secret_access_key = ${USER.secretAccessKey}\n`,
