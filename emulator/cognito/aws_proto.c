@@ -47,8 +47,9 @@ static void reply(struct http_exchange *x, int status, const char *content_type,
 		headers[n++] = (struct http_header){ SPAN("x-amzn-ErrorMessage"),
 			span_of(header_text(error_message, arena)) };
 	}
-	struct http_reply answer = { .status = status, .headers = headers, .n_headers = n,
-		.body = body };
+	struct http_reply answer = {
+		.status = status, .headers = headers, .n_headers = n, .body = body
+	};
 	http_reply(x, &answer);
 }
 
@@ -98,7 +99,8 @@ static void xml_escape(struct buf *out, const char *text)
 			break;
 		default:
 			/* XML 1.0 has no way to write the other control characters. */
-			buf_add_char(out, (unsigned char)*c < ' ' && !strchr("\t\r\n", *c) ? '?' : *c);
+			buf_add_char(
+				out, (unsigned char)*c < ' ' && !strchr("\t\r\n", *c) ? '?' : *c);
 		}
 	}
 }
@@ -160,7 +162,8 @@ void aws_preflight_reply(struct http_exchange *x)
 		{ SPAN("Access-Control-Expose-Headers"), SPAN(EXPOSED) },
 		{ SPAN("Access-Control-Max-Age"), SPAN("172800") },
 	};
-	struct http_reply answer = { .status = 200, .headers = headers,
-		.n_headers = COUNT_OF(headers) };
+	struct http_reply answer = {
+		.status = 200, .headers = headers, .n_headers = COUNT_OF(headers)
+	};
 	http_reply(x, &answer);
 }

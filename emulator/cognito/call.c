@@ -75,8 +75,8 @@ static void fail_validation(
 {
 	const char *shown = value ? arena_printf(call->arena, "'%.200s'", value) : "null";
 	call_fail(call, "ValidationException",
-		"1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", shown,
-		lower_camel(call, member), constraint);
+		"1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s",
+		shown, lower_camel(call, member), constraint);
 }
 
 const char *call_string(struct call *call, const char *member)
@@ -122,8 +122,8 @@ bool call_check_id(struct call *call, const char *member, const char *value)
 		return false;
 	}
 	if (strlen(value) > 55) {
-		fail_validation(call, member, value,
-			"Member must have length less than or equal to 55");
+		fail_validation(
+			call, member, value, "Member must have length less than or equal to 55");
 		return false;
 	}
 	return true;

@@ -1,8 +1,9 @@
-/* One request to Cognito Identity or STS, from its arrival to its answer: what the operations share. The
- * call lives in its exchange's arena; after call_reply, call_fail or call_sts_fail it is gone.
+/* One request to Cognito Identity or STS, from its arrival to its answer: what the operations
+ * share. The call lives in its exchange's arena; after call_reply, call_fail or call_sts_fail it
+ * is gone.
  *
- * Nothing of the model is kept across a wait, for the model may be swapped meanwhile: the steps after a
- * wait look things up again. */
+ * Nothing of the model is kept across a wait, for the model may be swapped meanwhile: the steps
+ * after a wait look things up again. */
 #pragma once
 
 #include "emulator/cognito/cognito.h"

@@ -77,8 +77,8 @@ static bool asks_for_target(const struct http_request *r)
 
 bool cognito_handles(const struct http_request *r)
 {
-	/* A preflight carries no target: it is known by asking to send one, or by the path that only
-	 * these services are called with. */
+	/* A preflight carries no target: it is known by asking to send one, or by the path that
+	 * only these services are called with. */
 	if (aws_is_preflight(r)) {
 		return asks_for_target(r) || span_is(r->path, "/");
 	}
@@ -120,14 +120,15 @@ static void fail_signature(struct call *call, const char *error, const char *rea
 		call_refuse(call, "UnrecognizedClientException",
 			"The security token included in the request is invalid.", reason);
 	} else if (strcmp(error, "MissingAuthenticationToken") == 0) {
-		call_refuse(call, "MissingAuthenticationTokenException", "Missing Authentication Token",
-			reason);
+		call_refuse(call, "MissingAuthenticationTokenException",
+			"Missing Authentication Token", reason);
 	} else if (strcmp(error, "IncompleteSignature") == 0) {
 		call_refuse(call, "IncompleteSignatureException",
 			"The request signature does not conform to AWS standards.", reason);
 	} else {
 		call_refuse(call, "InvalidSignatureException",
-			"The request signature we calculated does not match the signature you provided. "
+			"The request signature we calculated does not match the signature you "
+			"provided. "
 			"Check your AWS Secret Access Key and signing method. Consult the service "
 			"documentation for details.",
 			reason);
@@ -230,7 +231,8 @@ void cognito_request(struct cognito *c, struct http_exchange *x)
 	*call = (struct call){ .c = c, .x = x, .r = r, .arena = r->arena };
 	http_on_gone(x, on_gone, call);
 	struct span operation = aws_json_operation(r, TARGET_PREFIX);
-	call->operation = operation.ptr ? arena_strndup(r->arena, operation.ptr, operation.len) : "STS";
+	call->operation =
+		operation.ptr ? arena_strndup(r->arena, operation.ptr, operation.len) : "STS";
 	if (!c->model) {
 		fail_not_ready(call, operation.ptr);
 	} else if (operation.ptr) {

@@ -18,8 +18,8 @@ struct cognito_config {
 	struct store *store;
 	const char *account; /* 12 digits */
 	const char *region;
-	/* Optional, for the terminal: what was refused and why. `type` is the service's error name, reason
-	 * what the client was told or, where the service says less, plain words. */
+	/* Optional, for the terminal: what was refused and why. `type` is the service's error
+	 * name, reason what the client was told or, where the service says less, plain words. */
 	void (*on_refused)(void *ctx, const char *operation, const char *type, const char *reason);
 	void *ctx;
 };
@@ -28,7 +28,8 @@ struct cognito_config {
 struct cognito *cognito_create(const struct cognito_config *config);
 /* No request may be unanswered: close the listener first. NULL is fine. */
 void cognito_destroy(struct cognito *c);
-/* The model must outlive the next swap. NULL until there is one: then requests get a server error. */
+/* The model must outlive the next swap. NULL until there is one: then requests get a server
+ * error. */
 void cognito_set_model(struct cognito *c, const struct model *m);
 
 /* Is it a request, or the preflight of a request, for Cognito Identity or STS? */

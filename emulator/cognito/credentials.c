@@ -39,8 +39,8 @@ static void on_identity(struct call *call)
 	/* The service also narrows guests by a list of services; all that is emulated is on that
 	 * list, so no session policy is needed. Whole seconds, as the client is told. */
 	struct store_credentials c = {
-		.expires_ms = clock_now_ms(call->c->config.clock) / 1000 * 1000 +
-			      CREDENTIALS_LIFETIME_MS,
+		.expires_ms =
+			clock_now_ms(call->c->config.clock) / 1000 * 1000 + CREDENTIALS_LIFETIME_MS,
 		.role_arn = role->arn,
 		.session_name = "CognitoIdentityCredentials",
 		.identity_id = call->identity.id,

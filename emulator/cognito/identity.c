@@ -2,8 +2,8 @@
 
 #include "emulator/cognito/logins.h"
 
-#define LOGINS_DONT_MATCH                                                                          \
-	"Logins don't match. Please include at least one valid login for this identity or "        \
+#define LOGINS_DONT_MATCH                                                                   \
+	"Logins don't match. Please include at least one valid login for this identity or " \
 	"identity pool."
 #define MAX_REPLY (1 << 20)
 
@@ -80,8 +80,8 @@ static bool link_free_logins(struct call *call, const struct owners *o, const ch
 				login->provider);
 			return false;
 		}
-		if (store_login_link(call->c->config.store, id, login->provider, login->subject,
-			    &err)) {
+		if (store_login_link(
+			    call->c->config.store, id, login->provider, login->subject, &err)) {
 			call_broken(call, &err);
 			return false;
 		}
@@ -268,11 +268,11 @@ void identity_unlink(struct call *call)
 /* --- reading and deleting ------------------------------------------------------------------ */
 
 /* Names only, never subjects. */
-static void add_description(struct call *call, struct buf *out, const struct store_identity *identity)
+static void add_description(
+	struct call *call, struct buf *out, const struct store_identity *identity)
 {
 	struct store_login *logins;
-	size_t n = store_identity_logins(
-		call->c->config.store, identity->id, call->arena, &logins);
+	size_t n = store_identity_logins(call->c->config.store, identity->id, call->arena, &logins);
 	buf_add_char(out, '{');
 	json_add_member(out, "IdentityId", span_of(identity->id));
 	json_add_name(out, "Logins");
@@ -342,7 +342,8 @@ void identity_delete(struct call *call)
 	int n = cJSON_GetArraySize(ids);
 	if (n < 1 || n > 60) {
 		call_fail(call, "ValidationException",
-			"1 validation error detected: Value at 'identityIdsToDelete' failed to satisfy "
+			"1 validation error detected: Value at 'identityIdsToDelete' failed to "
+			"satisfy "
 			"constraint: Member must have length between 1 and 60");
 		return;
 	}

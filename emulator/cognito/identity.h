@@ -6,9 +6,9 @@
 
 /* GetId. */
 void identity_get_id(struct call *call);
-/* For the operations that take IdentityId and Logins: finds the identity, verifies the logins, links
- * or merges as the rules say and calls `then` with call->identity being the one to answer for (it may
- * differ from the one asked for). A refusal answers the call instead. */
+/* For the operations that take IdentityId and Logins: finds the identity, verifies the logins,
+ * links or merges as the rules say and calls `then` with call->identity being the one to answer
+ * for (it may differ from the one asked for). A refusal answers the call instead. */
 void identity_resolve(struct call *call, void (*then)(struct call *));
 /* UnlinkIdentity, DescribeIdentity, ListIdentities, DeleteIdentities. */
 void identity_unlink(struct call *call);

@@ -24,14 +24,16 @@ static bool check_shape(struct call *call, const cJSON *logins)
 		const char *token = json_value(item);
 		size_t name = strlen(item->string);
 		if (!token) {
-			call_fail(call, "SerializationException", "Logins must be a map of strings");
+			call_fail(
+				call, "SerializationException", "Logins must be a map of strings");
 			return false;
 		}
 		if (++n > CALL_MAX_LOGINS || name == 0 || name > 128 || !*token ||
 			strlen(token) > MAX_TOKEN) {
 			call_fail(call, "ValidationException",
 				"1 validation error detected: Value at 'logins' failed to satisfy "
-				"constraint: Map value must satisfy constraint: [at most 10 logins, "
+				"constraint: Map value must satisfy constraint: [at most 10 "
+				"logins, "
 				"each key of 1 to 128 and each token of 1 to 50000 characters]");
 			return false;
 		}
@@ -126,7 +128,8 @@ static void fail_unknown_provider(struct call *call, const char *name)
 }
 
 /* How amr names the user (identity-and-auth.md 3.2). */
-static const char *amr_of(struct call *call, const struct model_oidc_provider *p, const char *subject)
+static const char *amr_of(
+	struct call *call, const struct model_oidc_provider *p, const char *subject)
 {
 	if (strncmp(p->host, USER_POOL_PREFIX, sizeof USER_POOL_PREFIX - 1) == 0) {
 		return arena_printf(call->arena, "%s:CognitoSignIn:%s", p->host, subject);

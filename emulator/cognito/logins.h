@@ -4,8 +4,8 @@
 
 #include "emulator/cognito/call.h"
 
-/* Verifies all of Logins for the pool, then calls `then` with call->logins filled (none if Logins is absent
- * or empty), maybe before returning. A refusal answers the call instead. */
+/* Verifies all of Logins for the pool, then calls `then` with call->logins filled (none if
+ * Logins is absent or empty), maybe before returning. A refusal answers the call instead. */
 void logins_verify(struct call *call, const struct model_pool *pool, void (*then)(struct call *));
 /* The client has gone. */
 void logins_cancel(struct call *call);

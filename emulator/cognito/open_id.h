@@ -1,5 +1,5 @@
-/* GetOpenIdToken, the first half of the classic flow (identity-and-auth.md 1.8): a token in the name of
- * the identity pool itself, which STS takes in AssumeRoleWithWebIdentity. */
+/* GetOpenIdToken, the first half of the classic flow (identity-and-auth.md 1.8): a token in the
+ * name of the identity pool itself, which STS takes in AssumeRoleWithWebIdentity. */
 #pragma once
 
 #include "emulator/cognito/call.h"

@@ -8,7 +8,8 @@
 static void fail_configuration(struct call *call, const char *reason)
 {
 	call_refuse(call, "InvalidIdentityPoolConfigurationException",
-		"Invalid identity pool configuration. Check assigned IAM roles for this pool.", reason);
+		"Invalid identity pool configuration. Check assigned IAM roles for this pool.",
+		reason);
 }
 
 static bool is_trusted(struct call *call, const struct model_role *role)
@@ -20,16 +21,17 @@ static bool is_trusted(struct call *call, const struct model_role *role)
 	keys[n++] = (struct model_pair){ COGNITO_PROVIDER ":amr",
 		call->n_logins ? "authenticated" : "unauthenticated" };
 	for (size_t i = 0; i < call->n_logins; i++) {
-		keys[n++] = (struct model_pair){ COGNITO_PROVIDER ":amr", call->logins[i].provider };
+		keys[n++] =
+			(struct model_pair){ COGNITO_PROVIDER ":amr", call->logins[i].provider };
 		keys[n++] = (struct model_pair){ COGNITO_PROVIDER ":amr", call->logins[i].amr };
 	}
 	const char *reason = "";
 	bool trusted = auth_trusts(role, COGNITO_PROVIDER, "sts:AssumeRoleWithWebIdentity", keys, n,
 		&reason, call->arena);
 	if (!trusted) {
-		fail_configuration(call,
-			arena_printf(call->arena, "the trust policy of role '%s' refuses: %s",
-				role->name, reason));
+		fail_configuration(
+			call, arena_printf(call->arena, "the trust policy of role '%s' refuses: %s",
+				      role->name, reason));
 	}
 	return trusted;
 }
@@ -82,8 +84,8 @@ static const char *role_by_token(const cJSON *claims)
 	return cJSON_GetArraySize(roles) == 1 ? json_value(roles->child) : NULL;
 }
 
-/* CloudFormation lets the mapping's name be anything when IdentityProvider names the provider; for a
- * user pool the name is "<provider>:<client id>". */
+/* CloudFormation lets the mapping's name be anything when IdentityProvider names the provider;
+ * for a user pool the name is "<provider>:<client id>". */
 static bool mapping_is_for(const cJSON *mapping, const char *provider)
 {
 	const char *named = json_str(mapping, "IdentityProvider");

@@ -3,6 +3,6 @@
 
 #include "emulator/cognito/call.h"
 
-/* The role for call->identity with call->logins, whose trust policy has agreed; NULL if the call has
- * failed. Reads CustomRoleArn. */
+/* The role for call->identity with call->logins, whose trust policy has agreed; NULL if the
+ * call has failed. Reads CustomRoleArn. */
 const struct model_role *roles_choose(struct call *call, const struct model_pool *pool);

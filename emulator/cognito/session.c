@@ -13,8 +13,8 @@ static void fail_validation(
 {
 	const char *shown = value ? arena_printf(call->arena, "'%.200s'", value) : "null";
 	const char *message = arena_printf(call->arena,
-		"1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", shown,
-		member, constraint);
+		"1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s",
+		shown, member, constraint);
 	sts_fail(call, 400, "ValidationError", message, message);
 }
 
@@ -69,9 +69,8 @@ bool session_read(struct call *call, struct session_request *out)
 				      : "Member must not be null");
 		return false;
 	}
-	return check_name(call, out->name) &&
-	       session_read_duration(
-		       call, MAX_ROLE_DURATION_S, DEFAULT_DURATION_S, &out->duration_ms);
+	return check_name(call, out->name) && session_read_duration(call, MAX_ROLE_DURATION_S,
+						      DEFAULT_DURATION_S, &out->duration_ms);
 }
 
 const struct model_role *session_role(
@@ -119,14 +118,14 @@ void session_add_credentials(struct buf *out, const struct store_credentials *c)
 	buf_add_str(out, "</Credentials>");
 }
 
-void session_add_user(struct call *call, struct buf *out, const struct model_role *role,
-	const char *session_name)
+void session_add_user(
+	struct call *call, struct buf *out, const struct model_role *role, const char *session_name)
 {
 	buf_add_str(out, "<AssumedRoleUser>");
 	aws_xml_element(out, "Arn",
 		arena_printf(call->arena, "arn:aws:sts::%s:assumed-role/%s/%s",
 			call->c->config.account, role->name, session_name));
-	aws_xml_element(out, "AssumedRoleId",
-		arena_printf(call->arena, "%s:%s", role->id, session_name));
+	aws_xml_element(
+		out, "AssumedRoleId", arena_printf(call->arena, "%s:%s", role->id, session_name));
 	buf_add_str(out, "</AssumedRoleUser>");
 }

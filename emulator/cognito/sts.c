@@ -26,12 +26,13 @@ static const struct {
 	{ "InvalidClientTokenId", 403, "The security token included in the request is invalid." },
 	{ "ExpiredToken", 403, "The security token included in the request is expired" },
 	{ "SignatureDoesNotMatch", 403,
-		"The request signature we calculated does not match the signature you provided. Check "
-		"your AWS Secret Access Key and signing method. Consult the service documentation for "
+		"The request signature we calculated does not match the signature you provided. "
+		"Check "
+		"your AWS Secret Access Key and signing method. Consult the service documentation "
+		"for "
 		"details." },
 	{ "MissingAuthenticationToken", 403, "Request is missing Authentication Token" },
-	{ "IncompleteSignature", 400,
-		"The request signature does not conform to AWS standards." },
+	{ "IncompleteSignature", 400, "The request signature does not conform to AWS standards." },
 	{ "MalformedQueryString", 400, "The query string is malformed." },
 };
 
@@ -40,8 +41,8 @@ static bool verify_caller(struct call *call, struct auth_caller *caller)
 	const char *check = "";
 	const char *reason = "";
 	const char *error = "";
-	if (auth_verify_sigv4(call->c->config.auth, call->r, "sts", 900, call->arena, caller, &check,
-		    &reason, &error)) {
+	if (auth_verify_sigv4(call->c->config.auth, call->r, "sts", 900, call->arena, caller,
+		    &check, &reason, &error)) {
 		return true;
 	}
 	for (size_t i = 0; i < COUNT_OF(SIGNATURE_ERRORS); i++) {
@@ -114,8 +115,11 @@ static void assume_role(struct call *call)
 		sts_fail(call, 403, "AccessDenied", denied, reason);
 		return;
 	}
-	struct store_credentials c = { .role_arn = role->arn, .session_name = request.name,
-		.identity_id = "", .pool_id = "", .amr = "",
+	struct store_credentials c = { .role_arn = role->arn,
+		.session_name = request.name,
+		.identity_id = "",
+		.pool_id = "",
+		.amr = "",
 		.session_policy = call->session_policy };
 	if (!session_issue(call, request.duration_ms, &c)) {
 		return;
@@ -141,8 +145,12 @@ static void get_session_token(struct call *call)
 		return;
 	}
 	/* Credentials of a user and not of a role: role_arn holds the user's ARN. */
-	struct store_credentials c = { .role_arn = caller.iam.user_arn, .session_name = "",
-		.identity_id = "", .pool_id = "", .amr = "", .session_policy = "" };
+	struct store_credentials c = { .role_arn = caller.iam.user_arn,
+		.session_name = "",
+		.identity_id = "",
+		.pool_id = "",
+		.amr = "",
+		.session_policy = "" };
 	if (!session_issue(call, duration_ms, &c)) {
 		return;
 	}
@@ -208,7 +216,7 @@ void sts_request(struct call *call)
 			return;
 		}
 	}
-	const char *message = arena_printf(call->arena,
-		"The action %.100s is not emulated by offstage", action);
+	const char *message =
+		arena_printf(call->arena, "The action %.100s is not emulated by offstage", action);
 	sts_fail(call, 400, "InvalidAction", message, message);
 }

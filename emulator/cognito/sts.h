@@ -6,5 +6,5 @@
 /* Answers an Action= request. call->form is filled. */
 void sts_request(struct call *call);
 /* For an answer outside an operation: a body that is no form. */
-void sts_fail(struct call *call, int status, const char *code, const char *message,
-	const char *reason);
+void sts_fail(
+	struct call *call, int status, const char *code, const char *message, const char *reason);

@@ -7,8 +7,8 @@
 #include "proxy/base/encode.h"
 
 #define DENIED "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-#define NOT_A_JWT                                                                                  \
-	"The ID Token provided is not a valid JWT. (You may see this error if you sent an "        \
+#define NOT_A_JWT                                                                           \
+	"The ID Token provided is not a valid JWT. (You may see this error if you sent an " \
 	"Access Token)"
 #define MAX_TOKEN 20000
 #define MAX_AMR_ENTRIES 24
@@ -47,8 +47,9 @@ static const cJSON *peek(struct call *call, const char *token)
 static struct model_oidc_provider *own_provider(struct call *call, const char *audience)
 {
 	struct model_oidc_provider *p = arena_alloc(call->arena, sizeof *p);
-	*p = (struct model_oidc_provider){ .arn = COGNITO_PROVIDER, .url = COGNITO_ISSUER,
-		.host = COGNITO_PROVIDER };
+	*p = (struct model_oidc_provider){
+		.arn = COGNITO_PROVIDER, .url = COGNITO_ISSUER, .host = COGNITO_PROVIDER
+	};
 	p->client_ids.at = arena_alloc(call->arena, sizeof *p->client_ids.at);
 	/* The pool must be one of ours. */
 	if (audience && call_pool(call, audience)) {
@@ -101,8 +102,8 @@ static bool is_trusted(struct call *call, const struct model_role *role, const c
 		}
 	}
 	const char *reason = "";
-	bool trusted = auth_trusts(role, call->verifying->arn, "sts:AssumeRoleWithWebIdentity", keys,
-		n, &reason, call->arena);
+	bool trusted = auth_trusts(role, call->verifying->arn, "sts:AssumeRoleWithWebIdentity",
+		keys, n, &reason, call->arena);
 	if (!trusted) {
 		sts_fail(call, 403, "AccessDenied", DENIED,
 			arena_printf(call->arena, "the trust policy of role '%s' refuses: %s",
@@ -226,10 +227,10 @@ void web_identity_assume_role(struct call *call)
 	struct err err = ERR_INIT;
 	if (!p) {
 		const char *issuer = json_str(call->peeked, "iss");
-		fail_token(call,
-			arena_printf(call->arena,
-				"No OpenIDConnect provider found in your account for %.300s",
-				issuer ? issuer : "a token without an issuer"));
+		fail_token(
+			call, arena_printf(call->arena,
+				      "No OpenIDConnect provider found in your account for %.300s",
+				      issuer ? issuer : "a token without an issuer"));
 		return;
 	}
 	if (strcmp(p->host, COGNITO_PROVIDER) == 0 && open_id_load_key(call->c, &err)) {

@@ -58,8 +58,8 @@ static void redirect(struct visit *v, const struct grant *g, const struct parame
 }
 
 /* The scripts of these two pages carry a nonce; the pages themselves load nothing. */
-static void send_page(struct visit *v, const struct grant *g, const struct parameters *p,
-	const char *mode)
+static void send_page(
+	struct visit *v, const struct grant *g, const struct parameters *p, const char *mode)
 {
 	struct buf page = BUF_INIT(MAX_PAGE);
 	char nonce[25];
@@ -71,9 +71,9 @@ static void send_page(struct visit *v, const struct grant *g, const struct param
 	} else {
 		page_form_post(&page, g->redirect_uri, p->at, p->n, nonce);
 	}
-	const char *csp = framed
-		? arena_printf(v->arena, "default-src 'none'; script-src 'nonce-%s'", nonce)
-		: arena_printf(v->arena, "%s; script-src 'nonce-%s'", PAGE_CSP, nonce);
+	const char *csp =
+		framed ? arena_printf(v->arena, "default-src 'none'; script-src 'nonce-%s'", nonce)
+		       : arena_printf(v->arena, "%s; script-src 'nonce-%s'", PAGE_CSP, nonce);
 	visit_html(v, 200, buf_span(&page), csp, framed);
 	buf_fini(&page);
 }

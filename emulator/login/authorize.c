@@ -40,8 +40,8 @@ static bool too_long(const struct form *form)
 static bool check_client(struct visit *v, const struct grant *g)
 {
 	if (!*g->client_id) {
-		visit_error_page(v, 400, "Invalid request", "Missing required parameter: client_id",
-			NULL);
+		visit_error_page(
+			v, 400, "Invalid request", "Missing required parameter: client_id", NULL);
 		return false;
 	}
 	if (!visit_knows_client(v->l, g->client_id)) {
@@ -58,7 +58,8 @@ static bool check_client(struct visit *v, const struct grant *g)
 	}
 	if (!callback_allowed(&v->l->config, g->redirect_uri)) {
 		visit_error_page(v, 403, "Oops, something went wrong",
-			"Callback URL mismatch. The provided redirect_uri is not in the list of allowed "
+			"Callback URL mismatch. The provided redirect_uri is not in the list of "
+			"allowed "
 			"callback URLs.",
 			arena_printf(v->arena,
 				"callbacks on http://localhost are always allowed, others with "
@@ -77,7 +78,8 @@ static bool is_response_type(const char *type)
 	size_t n = 0;
 	while (rest.ptr) {
 		struct span word = span_cut(&rest, ' ');
-		if (!span_is(word, "code") && !span_is(word, "token") && !span_is(word, "id_token")) {
+		if (!span_is(word, "code") && !span_is(word, "token") &&
+			!span_is(word, "id_token")) {
 			return false;
 		}
 		n++;
@@ -101,7 +103,8 @@ static bool check_challenge(struct visit *v, struct grant *g)
 {
 	if (!*g->code_challenge) {
 		return !*g->code_challenge_method ||
-		       refuse(v, g, "invalid_request", "Missing required parameter: code_challenge");
+		       refuse(v, g, "invalid_request",
+			       "Missing required parameter: code_challenge");
 	}
 	/* RFC 7636 section 4.3: plain when not said. */
 	if (!*g->code_challenge_method) {
@@ -123,8 +126,8 @@ static bool check_request(struct visit *v, struct grant *g)
 	}
 	if (!is_response_type(g->response_type)) {
 		return refuse(v, g, "unsupported_response_type",
-			arena_printf(v->arena, "Unsupported response type: %.100s",
-				g->response_type));
+			arena_printf(
+				v->arena, "Unsupported response type: %.100s", g->response_type));
 	}
 	if (!answer_mode(g)) {
 		const char *mode = g->response_mode;
@@ -214,7 +217,8 @@ void authorize_resume(struct visit *v)
 	if (!state || !grant_find(v->l, GRANT_TRANSACTION, state, v->arena, &g) ||
 		!session_is_browser(v, g.browser)) {
 		visit_error_page(v, 400, "Login expired",
-			"This login was not started in this browser, or it has expired. Go back to the "
+			"This login was not started in this browser, or it has expired. Go back to "
+			"the "
 			"application and try again.",
 			NULL);
 		return;

@@ -39,7 +39,8 @@ static struct span authority_of(struct span uri)
 
 static bool is_loopback_http(struct span uri)
 {
-	/* host_is_ours has no place for a user name: "localhost@evil.example" is none of its hosts. */
+	/* host_is_ours has no place for a user name: "localhost@evil.example" is none of its
+	 * hosts. */
 	return span_starts(uri, SPAN("http://")) && host_is_ours(authority_of(uri), NULL);
 }
 

@@ -16,8 +16,8 @@ void grant_read_parameters(struct grant *g, const struct form *form)
 {
 	grant_init(g);
 	const char *value;
-#define X(name)                                                                                    \
-	value = form_get(form, #name);                                                             \
+#define X(name)                        \
+	value = form_get(form, #name); \
 	g->name = value ? value : "";
 	GRANT_PARAMETERS(X)
 #undef X
@@ -45,19 +45,19 @@ int grant_keep(struct login *l, const char *station, const char *secret, const s
 {
 	struct buf text = BUF_INIT(MAX_RECORD);
 	buf_add_char(&text, '{');
-#define X(name)                                                                                    \
-	if (*g->name) {                                                                            \
-		json_add_member(&text, #name, span_of(g->name));                                   \
+#define X(name)                                                  \
+	if (*g->name) {                                          \
+		json_add_member(&text, #name, span_of(g->name)); \
 	}
 	GRANT_PARAMETERS(X)
 	GRANT_OWN(X)
 #undef X
 	buf_add_char(&text, '}');
 	struct arena *arena = arena_create();
-	int rc = text.overflow
-		? err_set(err, ERR_LIMIT, "the authorization request is too long")
-		: store_ticket_put(l->config.store, kind(l, station, arena), secret,
-			  buf_cstr(&text), clock_now_ms(l->config.clock) + lifetime_ms, err);
+	int rc = text.overflow ? err_set(err, ERR_LIMIT, "the authorization request is too long")
+			       : store_ticket_put(l->config.store, kind(l, station, arena), secret,
+					 buf_cstr(&text),
+					 clock_now_ms(l->config.clock) + lifetime_ms, err);
 	arena_destroy(arena);
 	buf_fini(&text);
 	return rc;
@@ -73,8 +73,8 @@ bool grant_find(struct login *l, const char *station, const char *secret, struct
 		return false;
 	}
 	const char *value;
-#define X(name)                                                                                    \
-	value = json_str(tree, #name);                                                             \
+#define X(name)                        \
+	value = json_str(tree, #name); \
 	out->name = arena_strdup(arena, value ? value : "");
 	GRANT_PARAMETERS(X)
 	GRANT_OWN(X)

@@ -1,36 +1,36 @@
-/* What a user lets a client do: an authorization request as it came, who answered it, and what followed
- * from it. One record serves through the whole flow (page, code, tokens, refresh), kept as a ticket of
- * the store at each station. All members are strings, "" when absent. */
+/* What a user lets a client do: an authorization request as it came, who answered it, and what
+ * followed from it. One record serves through the whole flow (page, code, tokens, refresh),
+ * kept as a ticket of the store at each station. All members are strings, "" when absent. */
 #pragma once
 
 #include "emulator/login/visit.h"
 
 /* Parameters of /authorize, by their own names (identity-and-auth.md 7.2). */
-#define GRANT_PARAMETERS(X)                                                                        \
-	X(client_id)                                                                               \
-	X(redirect_uri)                                                                            \
-	X(response_type)                                                                           \
-	X(response_mode)                                                                           \
-	X(scope)                                                                                   \
-	X(state)                                                                                   \
-	X(nonce)                                                                                   \
-	X(audience)                                                                                \
-	X(code_challenge)                                                                          \
-	X(code_challenge_method)                                                                   \
-	X(max_age)                                                                                 \
-	X(login_hint)                                                                              \
+#define GRANT_PARAMETERS(X)      \
+	X(client_id)             \
+	X(redirect_uri)          \
+	X(response_type)         \
+	X(response_mode)         \
+	X(scope)                 \
+	X(state)                 \
+	X(nonce)                 \
+	X(audience)              \
+	X(code_challenge)        \
+	X(code_challenge_method) \
+	X(max_age)               \
+	X(login_hint)            \
 	X(screen_hint)
 
-/* What we add: who (sub), which login session (sid), since when (auth_time, seconds), in which browser
- * the page was opened, by which non-interactive grant (gty), the id under which it can be revoked, and
- * whether its code has been used. */
-#define GRANT_OWN(X)                                                                               \
-	X(sub)                                                                                     \
-	X(sid)                                                                                     \
-	X(auth_time)                                                                               \
-	X(browser)                                                                                 \
-	X(gty)                                                                                     \
-	X(id)                                                                                      \
+/* What we add: who (sub), which login session (sid), since when (auth_time, seconds), in which
+ * browser the page was opened, by which non-interactive grant (gty), the id under which it can
+ * be revoked, and whether its code has been used. */
+#define GRANT_OWN(X) \
+	X(sub)       \
+	X(sid)       \
+	X(auth_time) \
+	X(browser)   \
+	X(gty)       \
+	X(id)        \
 	X(used)
 
 struct grant {

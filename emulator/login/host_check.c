@@ -19,8 +19,8 @@ static bool cut_port(struct span *host)
 	struct span rest = span_n(host->ptr + end, host->len - end);
 	host->len = end;
 	uint64_t port;
-	return rest.len == 0 || (rest.ptr[0] == ':' && span_u64(span_n(rest.ptr + 1, rest.len - 1),
-							       65535, &port));
+	return rest.len == 0 ||
+	       (rest.ptr[0] == ':' && span_u64(span_n(rest.ptr + 1, rest.len - 1), 65535, &port));
 }
 
 static bool is_numeric(struct span host)

@@ -2,11 +2,13 @@
 
 static const char STYLE[] =
 	":root{color-scheme:light dark;--bg:#f3f4f8;--glow:#e3e7fb;--card:#fff;--line:#d9dce5;"
-	"--field:#868da1;--text:#1c2130;--soft:#5d6477;--accent:#4753d6;--accent-hover:#3a45bd;--on-accent:#fff;"
+	"--field:#868da1;--text:#1c2130;--soft:#5d6477;--accent:#4753d6;--accent-hover:#3a45bd;--"
+	"on-accent:#fff;"
 	"--hover:#f4f5fb;--bad:#b3261e;--shadow:0 1px 2px rgba(24,30,60,.06),0 12px 40px "
 	"rgba(24,30,60,.10)}"
 	"@media(prefers-color-scheme:dark){:root{--bg:#12141c;--glow:#1d2138;--card:#1b1e29;"
-	"--line:#363b4d;--field:#7a8299;--text:#eceef6;--soft:#a3a9bd;--accent:#98a2ff;--accent-hover:#b0b8ff;"
+	"--line:#363b4d;--field:#7a8299;--text:#eceef6;--soft:#a3a9bd;--accent:#98a2ff;--accent-"
+	"hover:#b0b8ff;"
 	"--on-accent:#12141c;--hover:#242836;--bad:#ff9d94;--shadow:0 1px 2px rgba(0,0,0,.4),"
 	"0 12px 40px rgba(0,0,0,.35)}}"
 	"*{box-sizing:border-box;margin:0}"

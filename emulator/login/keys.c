@@ -24,8 +24,8 @@ struct login_keys {
 	struct buf jwks;
 };
 
-static int make(struct login_keys *k, size_t i, struct store *store, const char *issuer,
-	struct err *err)
+static int make(
+	struct login_keys *k, size_t i, struct store *store, const char *issuer, struct err *err)
 {
 	k->key[i] = signing_key_generate(err);
 	if (!k->key[i]) {
@@ -145,6 +145,7 @@ struct span login_keys_jwks(const struct login_keys *k)
 void login_keys_sign(const struct login_keys *k, struct span claims, struct buf *out)
 {
 	char header[128];
-	snprintf(header, sizeof header, "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", k->kid[0]);
+	snprintf(header, sizeof header, "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
+		k->kid[0]);
 	signing_key_jwt(k->key[0], "RS256", span_of(header), claims, out);
 }

@@ -1,5 +1,5 @@
-/* The two keys of a login provider, current and next (identity-and-auth.md 7.1b), kept by the store so
- * that tokens stay valid over restarts. */
+/* The two keys of a login provider, current and next (identity-and-auth.md 7.1b), kept by the
+ * store so that tokens stay valid over restarts. */
 #pragma once
 
 #include "emulator/store/store.h"

@@ -41,7 +41,7 @@ static const char *iss_of(const char *issuer, struct arena *arena)
 	struct span host = span_of(host_of(issuer, arena));
 	bool bare = issuer[strlen(issuer) - 1] != '/';
 	return span_ends(host, SPAN(".auth0.com")) && bare ? arena_printf(arena, "%s/", issuer)
-							    : arena_strdup(arena, issuer);
+							   : arena_strdup(arena, issuer);
 }
 
 struct login *login_create(
@@ -118,8 +118,8 @@ static int check_issue(struct login *l, const char *email, const char *client_id
 		return err_set(err, ERR_INVALID, "'%s' is no e-mail address", email);
 	}
 	if (!client_id) {
-		return err_set(err, ERR_INVALID,
-			"the app names no client id for '%s': give one", l->config.issuer);
+		return err_set(err, ERR_INVALID, "the app names no client id for '%s': give one",
+			l->config.issuer);
 	}
 	if (!visit_knows_client(l, client_id)) {
 		return err_set(err, ERR_INVALID, "the app does not know the client id '%s' of '%s'",
@@ -177,7 +177,11 @@ static void show_index(struct visit *v)
 	buf_fini(&page);
 }
 
-enum cors { CORS_NONE, CORS_APP, CORS_ANY };
+enum cors {
+	CORS_NONE,
+	CORS_APP,
+	CORS_ANY
+};
 
 static const struct route {
 	const char *path;
@@ -213,8 +217,7 @@ static void allow_cors(struct visit *v, const struct route *route)
 	struct span origin = http_header_get(v->r, "origin");
 	if (route->cors == CORS_ANY) {
 		v->cors_origin = "*";
-	} else if (route->cors == CORS_APP &&
-		   callback_origin_allowed(&v->l->config, origin)) {
+	} else if (route->cors == CORS_APP && callback_origin_allowed(&v->l->config, origin)) {
 		v->cors_origin = arena_strndup(v->arena, origin.ptr, origin.len);
 	}
 }
@@ -231,7 +234,8 @@ static void preflight(struct visit *v)
 		headers[n++] = (struct http_header){ SPAN("Access-Control-Allow-Methods"),
 			SPAN("GET, POST, OPTIONS") };
 		headers[n++] = (struct http_header){ SPAN("Access-Control-Allow-Headers"),
-			asked.ptr ? asked : SPAN("auth0-client, content-type, authorization, dpop") };
+			asked.ptr ? asked
+				  : SPAN("auth0-client, content-type, authorization, dpop") };
 		headers[n++] =
 			(struct http_header){ SPAN("Access-Control-Max-Age"), SPAN("86400") };
 	}
@@ -295,8 +299,7 @@ void login_request(struct login *l, struct http_exchange *x)
 	if (span_is(r->method, "OPTIONS")) {
 		preflight(v);
 	} else if (!form_parse(&v->query, r->query, v->arena)) {
-		visit_error_page(
-			v, 400, "Invalid request", "The query string is malformed.", NULL);
+		visit_error_page(v, 400, "Invalid request", "The query string is malformed.", NULL);
 	} else {
 		dispatch(v, route);
 	}

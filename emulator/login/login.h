@@ -26,7 +26,8 @@ struct login_event {
 	const char *detail; /* plain words: the grant, the reason */
 };
 
-/* What the app knows the provider for. An empty list of clients means that any client id will do. */
+/* What the app knows the provider for. An empty list of clients means that any client id will
+ * do. */
 struct login_app {
 	const char *name; /* shown on the login page; "" for none */
 	const char *const *client_ids;
@@ -39,10 +40,11 @@ struct login_config {
 	uv_loop_t *loop;
 	const struct clock *clock;
 	struct store *store;
-	/* As the app declares it. The iss claim is this, with a slash at the end if the host is Auth0's,
-	 * which always has one. */
+	/* As the app declares it. The iss claim is this, with a slash at the end if the host is
+	 * Auth0's, which always has one. */
 	const char *issuer;
-	/* Callbacks and logout targets beyond loopback http: exact, or "https://" and "*.example.com/cb" in one */
+	/* Callbacks and logout targets beyond loopback http: exact, or "https://" and
+	 * "*.example.com/cb" in one */
 	const char *const *allow_callbacks;
 	size_t n_allow_callbacks;
 	const char *host; /* --host if it is not loopback: accepted as Host; NULL otherwise */
@@ -50,8 +52,8 @@ struct login_config {
 	void *ctx;
 };
 
-/* Copies the config's strings. Loads the signing keys, or makes them: then it takes some tenths of a
- * second. NULL with err set. */
+/* Copies the config's strings. Loads the signing keys, or makes them: then it takes some tenths
+ * of a second. NULL with err set. */
 struct login *login_create(
 	const struct login_config *config, const struct login_app *app, struct err *err) MUST_CHECK;
 /* The app has changed. Copied. */
@@ -70,9 +72,9 @@ const char *login_iss(const struct login *l); /* the claim */
 /* The public keys, for auth_add_local_keys. Lives as long as l. */
 struct span login_jwks(const struct login *l);
 
-/* Logs the user in without a browser and appends the token endpoint's answer (access_token, id_token,
- * ...). client_id NULL: the app's first. scope NULL: "openid profile email". audience NULL: none.
- * ERR_INVALID for what is no e-mail address, an unknown client or audience. */
+/* Logs the user in without a browser and appends the token endpoint's answer (access_token,
+ * id_token, ...). client_id NULL: the app's first. scope NULL: "openid profile email". audience
+ * NULL: none. ERR_INVALID for what is no e-mail address, an unknown client or audience. */
 int login_issue_tokens(struct login *l, const char *email, const char *client_id, const char *scope,
 	const char *audience, struct buf *out, struct err *err) MUST_CHECK;
 

@@ -27,12 +27,12 @@ static bool check_target(struct visit *v, const char *target, const char *text)
 void logout_v2(struct visit *v)
 {
 	const char *target = form_get(&v->query, "returnTo");
-	if (target &&
-		!check_target(v, target,
-			arena_printf(v->arena,
-				"The \"returnTo\" querystring parameter \"%.500s\" is not defined as a "
-				"valid URL in \"Allowed Logout URLs\".",
-				target))) {
+	if (target && !check_target(v, target,
+			      arena_printf(v->arena,
+				      "The \"returnTo\" querystring parameter \"%.500s\" is not "
+				      "defined as a "
+				      "valid URL in \"Allowed Logout URLs\".",
+				      target))) {
 		return;
 	}
 	end_session(v);
@@ -51,7 +51,8 @@ void logout_oidc(struct visit *v)
 		!check_target(v, target,
 			arena_printf(v->arena,
 				"invalid_request: The \"post_logout_redirect_uri\" querystring "
-				"parameter \"%.500s\" is not defined as a valid URL in \"Allowed Logout "
+				"parameter \"%.500s\" is not defined as a valid URL in \"Allowed "
+				"Logout "
 				"URLs\".",
 				target))) {
 		return;

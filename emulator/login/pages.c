@@ -128,7 +128,8 @@ void page_error(struct buf *out, const struct login *l, const char *title, const
 void page_index(struct buf *out, const struct login *l, const char *base)
 {
 	html_begin(out, "Login provider");
-	buf_add_str(out, "<h1>Login provider</h1><p class=\"lead\">This is the local stand-in for <b>");
+	buf_add_str(
+		out, "<h1>Login provider</h1><p class=\"lead\">This is the local stand-in for <b>");
 	html_escape(out, display_host(l));
 	buf_add_str(out, "</b>. Apps log in here while there is no network; its tokens are good on "
 			 "this machine only.</p><p class=\"lead\"><a href=\"");
@@ -176,8 +177,8 @@ static void add_script_string(struct buf *out, const char *s)
 	buf_fini(&text);
 }
 
-void page_web_message(struct buf *out, const char *origin, const struct form_field *fields, size_t n,
-	const char *nonce)
+void page_web_message(struct buf *out, const char *origin, const struct form_field *fields,
+	size_t n, const char *nonce)
 {
 	buf_addf(out,
 		"<!doctype html><meta charset=\"utf-8\"><title>Authorization response</title>"

@@ -1,10 +1,10 @@
-/* The HTML that people see. Everything that comes from outside is escaped here. No page loads anything
- * from anywhere, nor runs a script (but the two that must hand an answer over). */
+/* The HTML that people see. Everything that comes from outside is escaped here. No page loads
+ * anything from anywhere, nor runs a script (but the two that must hand an answer over). */
 #pragma once
 
 #include "emulator/login/visit.h"
 
-#define PAGE_CSP                                                                                   \
+#define PAGE_CSP \
 	"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
 struct page_login {
@@ -26,5 +26,5 @@ void page_index(struct buf *out, const struct login *l, const char *base);
 void page_form_post(struct buf *out, const char *action, const struct form_field *fields, size_t n,
 	const char *nonce);
 /* Hands the fields to the window that opened this one, if it is of that origin. */
-void page_web_message(struct buf *out, const char *origin, const struct form_field *fields, size_t n,
-	const char *nonce);
+void page_web_message(struct buf *out, const char *origin, const struct form_field *fields,
+	size_t n, const char *nonce);

@@ -46,8 +46,8 @@ int session_start(struct visit *v, const char *email, struct grant *g, struct er
 	id_random(sid, 32, ID_URLSAFE);
 	g->sub = user.subject;
 	g->sid = sid;
-	g->auth_time = arena_printf(
-		v->arena, "%lld", (long long)(clock_now_ms(l->config.clock) / 1000));
+	g->auth_time =
+		arena_printf(v->arena, "%lld", (long long)(clock_now_ms(l->config.clock) / 1000));
 	struct grant session;
 	grant_init(&session);
 	session.sub = g->sub;
@@ -81,8 +81,7 @@ bool session_end(struct visit *v, const char **email)
 const char *session_browser(struct visit *v)
 {
 	const char *known = visit_cookie(v, BROWSER_COOKIE);
-	if (known && strlen(known) == SECRET_LEN &&
-		strspn(known, ID_URLSAFE) == SECRET_LEN) {
+	if (known && strlen(known) == SECRET_LEN && strspn(known, ID_URLSAFE) == SECRET_LEN) {
 		return known;
 	}
 	char *fresh = arena_alloc(v->arena, SECRET_LEN + 1);

@@ -16,8 +16,9 @@ static void fail_expired(struct visit *v)
 		NULL);
 }
 
-/* Browsers hold the redirects after the form's post to form-action too, so the callback's origin must
- * be on it. Their grammar has no IPv6 hosts: for such a callback the directive is left out. */
+/* Browsers hold the redirects after the form's post to form-action too, so the callback's
+ * origin must be on it. Their grammar has no IPv6 hosts: for such a callback the directive is
+ * left out. */
 static const char *page_csp(struct visit *v, const char *redirect_uri)
 {
 	const char *origin = callback_origin(redirect_uri, v->arena);
@@ -93,8 +94,8 @@ void signin_post(struct visit *v)
 	}
 	if (session_start(v, email, &g, &err) ||
 		grant_keep(v->l, GRANT_TRANSACTION, state, &g, TRANSACTION_LIFETIME_MS, &err)) {
-		visit_error_page(v, 500, "Something went wrong", "The login could not be kept.",
-			err.msg);
+		visit_error_page(
+			v, 500, "Something went wrong", "The login could not be kept.", err.msg);
 		return;
 	}
 	visit_event(v->l, LOGIN_SIGNED_IN, email, g.client_id, "login page");

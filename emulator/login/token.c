@@ -26,7 +26,8 @@ static const char *field(const struct request *q, const char *name)
 
 /* --- the client ------------------------------------------------------------------------------ */
 
-/* RFC 6749 section 2.3.1: both halves are form-encoded before they are base64. False if malformed. */
+/* RFC 6749 section 2.3.1: both halves are form-encoded before they are base64. False if
+ * malformed. */
 static bool read_basic(struct visit *v, struct request *q)
 {
 	struct span header = http_header_get(v->r, "authorization");
@@ -35,8 +36,7 @@ static bool read_basic(struct visit *v, struct request *q)
 		return true;
 	}
 	struct buf raw = BUF_INIT(4096);
-	bool good = base64_decode(&raw, span_trim(header)) &&
-		    span_find(buf_span(&raw), 0) < 0;
+	bool good = base64_decode(&raw, span_trim(header)) && span_find(buf_span(&raw), 0) < 0;
 	struct span secret = buf_span(&raw);
 	struct span id = good ? span_cut(&secret, ':') : SPAN("");
 	good = good && secret.ptr;
@@ -69,7 +69,8 @@ static bool read_request(struct visit *v, struct request *q)
 	q->secret = field(q, "client_secret");
 	const char *in_body = q->client_id;
 	if (!read_basic(v, q) || (*in_body && strcmp(in_body, q->client_id) != 0)) {
-		fail_client(v, "the Authorization header names no client, or another than the body");
+		fail_client(
+			v, "the Authorization header names no client, or another than the body");
 		return false;
 	}
 	if (!*q->client_id) {
@@ -78,9 +79,8 @@ static bool read_request(struct visit *v, struct request *q)
 		return false;
 	}
 	if (!visit_knows_client(v->l, q->client_id)) {
-		fail_client(v,
-			arena_printf(v->arena, "the app does not know the client '%.100s'",
-				q->client_id));
+		fail_client(v, arena_printf(v->arena, "the app does not know the client '%.100s'",
+				       q->client_id));
 		return false;
 	}
 	return true;

@@ -37,8 +37,8 @@ void tokens_revoke(struct login *l, const char *grant_id)
 	grant_drop(l, GRANT_ALIVE, grant_id);
 }
 
-static bool find_alive(struct login *l, const char *station, const char *token,
-	struct arena *arena, struct grant *out)
+static bool find_alive(struct login *l, const char *station, const char *token, struct arena *arena,
+	struct grant *out)
 {
 	struct grant alive;
 	return grant_find(l, station, token, arena, out) &&

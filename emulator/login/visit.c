@@ -75,10 +75,11 @@ const char *visit_cookie(struct visit *v, const char *name)
 void visit_set_cookie(struct visit *v, const char *name, const char *value, int64_t max_age_s)
 {
 	ENSURE(v->n_cookies < COUNT_OF(v->cookies));
-	/* Lax and not None, which needs https; pages on other ports of localhost are the same site. */
-	v->cookies[v->n_cookies++] = arena_printf(v->arena,
-		"%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld", name, value,
-		(long long)max_age_s);
+	/* Lax and not None, which needs https; pages on other ports of localhost are the same
+	 * site. */
+	v->cookies[v->n_cookies++] =
+		arena_printf(v->arena, "%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld", name,
+			value, (long long)max_age_s);
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
@@ -105,8 +106,9 @@ static void send_reply(struct visit *v, int status, struct headers *h, struct sp
 	for (size_t i = 0; i < v->n_cookies; i++) {
 		add(h, "Set-Cookie", v->cookies[i]);
 	}
-	struct http_reply reply = { .status = status, .headers = h->at, .n_headers = h->n,
-		.body = body };
+	struct http_reply reply = {
+		.status = status, .headers = h->at, .n_headers = h->n, .body = body
+	};
 	http_reply(v->x, &reply);
 }
 
@@ -117,8 +119,8 @@ void visit_json(struct visit *v, int status, struct span body)
 	send_reply(v, status, &h, body);
 }
 
-void visit_json_error(struct visit *v, int status, const char *error, const char *description,
-	const char *hint)
+void visit_json_error(
+	struct visit *v, int status, const char *error, const char *description, const char *hint)
 {
 	visit_event(v->l, LOGIN_REFUSED, "", "",
 		hint ? arena_printf(v->arena, "%s: %s (%s)", error, description, hint)

@@ -1,5 +1,5 @@
-/* One request to a login provider and the ways to answer it: what its pages and endpoints share. A visit
- * lives in its exchange's arena; after one of the answers it is gone. */
+/* One request to a login provider and the ways to answer it: what its pages and endpoints
+ * share. A visit lives in its exchange's arena; after one of the answers it is gone. */
 #pragma once
 
 #include "emulator/login/login.h"
@@ -35,7 +35,8 @@ struct visit {
 bool visit_knows_client(const struct login *l, const char *client_id);
 bool visit_knows_audience(const struct login *l, const char *audience);
 
-/* The request's body as fields: a form, or the string members of a JSON object. False if neither. */
+/* The request's body as fields: a form, or the string members of a JSON object. False if
+ * neither. */
 bool visit_read_body(struct visit *v, struct form *out);
 /* A cookie's value; NULL if it was not sent. */
 const char *visit_cookie(struct visit *v, const char *name);
@@ -46,15 +47,15 @@ void visit_set_cookie(struct visit *v, const char *name, const char *value, int6
 /* 200 or another status with JSON, never to be cached. */
 void visit_json(struct visit *v, int status, struct span body);
 /* {"error":...,"error_description":...}; also tells the terminal, with `hint` if it is not NULL. */
-void visit_json_error(struct visit *v, int status, const char *error, const char *description,
-	const char *hint);
+void visit_json_error(
+	struct visit *v, int status, const char *error, const char *description, const char *hint);
 /* A page. csp: the Content-Security-Policy. May it be shown in a frame? */
 void visit_html(struct visit *v, int status, struct span page, const char *csp, bool framed);
 void visit_redirect(struct visit *v, const char *location);
 void visit_text(struct visit *v, int status, const char *text);
 /* The provider's error page, which never redirects; also tells the terminal. */
-void visit_error_page(struct visit *v, int status, const char *title, const char *text,
-	const char *hint);
+void visit_error_page(
+	struct visit *v, int status, const char *title, const char *text, const char *hint);
 
 void visit_event(struct login *l, enum login_event_kind kind, const char *user,
 	const char *client_id, const char *detail);

@@ -142,7 +142,7 @@ static void make_access_key(char out[21], const char *arn)
 		out[4 + i] = ID_BASE32[(bits >> (35 - 5 * i)) & 31];
 	}
 	/* An odd account's next character is of the alphabet's upper half. */
-	id_random(out + 12, 1, account % 2 ? ID_BASE32 + 16 : "ABCDEFGHIJKLMNOP");
+	id_random(out + 12, 1, account % 2 ? &ID_BASE32[16] : "ABCDEFGHIJKLMNOP");
 	id_random(out + 13, 7, ID_BASE32);
 }
 

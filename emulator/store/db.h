@@ -25,16 +25,17 @@ struct store {
 };
 
 /* Prepared, bound and ready for store_row; NULL with err set. End with store_done. */
-sqlite3_stmt *store_query(struct store *s, struct err *err, const char *sql, const char *types, ...)
-	MUST_CHECK;
+sqlite3_stmt *store_query(
+	struct store *s, struct err *err, const char *sql, const char *types, ...) MUST_CHECK;
 /* Steps: true while there is a row. A fault ends the rows and is logged. */
 bool store_row(sqlite3_stmt *stmt);
 /* Frees the statement for its next use. NULL is fine. */
 void store_done(sqlite3_stmt *stmt);
 /* Runs a statement that gives no rows. ERR_CONFLICT if a constraint forbids it. */
-int store_exec(struct store *s, struct err *err, const char *sql, const char *types, ...) MUST_CHECK;
-/* As store_exec, for callers that have no way to fail: a fault is logged and gives false; true if at
- * least one row changed. */
+int store_exec(
+	struct store *s, struct err *err, const char *sql, const char *types, ...) MUST_CHECK;
+/* As store_exec, for callers that have no way to fail: a fault is logged and gives false; true
+ * if at least one row changed. */
 bool store_change(struct store *s, const char *sql, const char *types, ...);
 /* A column's text in the arena; "" for NULL. */
 const char *store_text(sqlite3_stmt *stmt, int column, struct arena *arena);

@@ -2,8 +2,8 @@
 #include "emulator/store/db.h"
 #include "proxy/base/ids.h"
 
-#define IDENTITY_COLUMNS                                                                           \
-	"i.id, i.pool, i.disabled, i.created_ms, i.modified_ms,"                                   \
+#define IDENTITY_COLUMNS                                         \
+	"i.id, i.pool, i.disabled, i.created_ms, i.modified_ms," \
 	" EXISTS(SELECT 1 FROM identity_logins l WHERE l.identity = i.id)"
 
 /* The region is the pool id's prefix: nothing else in an unsigned request names one. */
@@ -16,13 +16,14 @@ static const char *id_in_region_of(const char *pool, const char *uuid, struct ar
 
 static int insert(struct store *s, const char *id, const char *pool, struct err *err)
 {
-	static const char SQL[] = "INSERT INTO identities(id, pool, disabled, created_ms, modified_ms)"
-				  " VALUES(?1, ?2, 0, ?3, ?3)";
+	static const char SQL[] =
+		"INSERT INTO identities(id, pool, disabled, created_ms, modified_ms)"
+		" VALUES(?1, ?2, 0, ?3, ?3)";
 	return store_exec(s, err, SQL, "ssi", id, pool, clock_now_ms(s->clock));
 }
 
-int store_identity_guest(struct store *s, const char *pool, struct arena *arena, const char **id,
-	struct err *err)
+int store_identity_guest(
+	struct store *s, const char *pool, struct arena *arena, const char **id, struct err *err)
 {
 	char uuid[UUID_LEN + 1];
 	uuid_random(uuid);
@@ -30,14 +31,13 @@ int store_identity_guest(struct store *s, const char *pool, struct arena *arena,
 	return insert(s, *id, pool, err);
 }
 
-/* The id is derived from whose it is, so that throw-away copies of an app agree on it; if that id is
- * taken (its login was moved or unlinked) a random one serves. */
+/* The id is derived from whose it is, so that throw-away copies of an app agree on it; if that
+ * id is taken (its login was moved or unlinked) a random one serves. */
 static int insert_for_login(struct store *s, const char *pool, const char *provider,
 	const char *subject, struct arena *arena, const char **id, struct err *err)
 {
 	char uuid[UUID_LEN + 1];
-	uuid_from_name(
-		uuid, span_of(arena_printf(arena, "%s\n%s\n%s", pool, provider, subject)));
+	uuid_from_name(uuid, span_of(arena_printf(arena, "%s\n%s\n%s", pool, provider, subject)));
 	*id = id_in_region_of(pool, uuid, arena);
 	struct store_identity taken;
 	if (store_identity_get(s, *id, arena, &taken)) {
@@ -105,8 +105,9 @@ size_t store_identity_logins(
 	struct store *s, const char *id, struct arena *arena, struct store_login **out)
 {
 	static const char COUNT[] = "SELECT count(*) FROM identity_logins WHERE identity = ?1";
-	static const char SQL[] = "SELECT provider, subject FROM identity_logins WHERE identity = ?1"
-				  " ORDER BY provider, subject";
+	static const char SQL[] =
+		"SELECT provider, subject FROM identity_logins WHERE identity = ?1"
+		" ORDER BY provider, subject";
 	size_t max = count(s, COUNT, id);
 	*out = arena_alloc(arena, (max + 1) * sizeof **out);
 	size_t n = 0;
@@ -136,8 +137,8 @@ static void touch(struct store *s, const char *id)
 	store_change(s, SQL, "si", id, clock_now_ms(s->clock));
 }
 
-int store_login_link(struct store *s, const char *id, const char *provider, const char *subject,
-	struct err *err)
+int store_login_link(
+	struct store *s, const char *id, const char *provider, const char *subject, struct err *err)
 {
 	static const char SQL[] = "INSERT INTO identity_logins(pool, provider, subject, identity)"
 				  " SELECT pool, ?2, ?3, id FROM identities WHERE id = ?1";
@@ -154,7 +155,8 @@ int store_login_link(struct store *s, const char *id, const char *provider, cons
 
 bool store_login_unlink(struct store *s, const char *id, const char *provider)
 {
-	static const char SQL[] = "DELETE FROM identity_logins WHERE identity = ?1 AND provider = ?2";
+	static const char SQL[] =
+		"DELETE FROM identity_logins WHERE identity = ?1 AND provider = ?2";
 	bool unlinked = store_change(s, SQL, "ss", id, provider);
 	if (unlinked) {
 		touch(s, id);
@@ -165,9 +167,9 @@ bool store_login_unlink(struct store *s, const char *id, const char *provider)
 size_t store_identities(struct store *s, const char *pool, const char *after, size_t max,
 	struct arena *arena, struct store_identity **out)
 {
-	static const char SQL[] = "SELECT " IDENTITY_COLUMNS
-				  " FROM identities i WHERE i.pool = ?1 AND i.id > ?2"
-				  " ORDER BY i.id LIMIT ?3";
+	static const char SQL[] =
+		"SELECT " IDENTITY_COLUMNS " FROM identities i WHERE i.pool = ?1 AND i.id > ?2"
+		" ORDER BY i.id LIMIT ?3";
 	*out = arena_alloc(arena, (max + 1) * sizeof **out);
 	size_t n = 0;
 	sqlite3_stmt *row =

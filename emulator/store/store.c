@@ -16,11 +16,13 @@
 /* Each entry takes the schema from its index to the next; released entries are never edited. The
  * version is SQLite's own user_version, which changes within the same transaction. */
 static const char *const MIGRATIONS[] = {
-	"CREATE TABLE identities(id TEXT PRIMARY KEY, pool TEXT NOT NULL, disabled INTEGER NOT NULL,"
+	"CREATE TABLE identities(id TEXT PRIMARY KEY, pool TEXT NOT NULL, disabled INTEGER NOT "
+	"NULL,"
 	" created_ms INTEGER NOT NULL, modified_ms INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX identities_by_pool ON identities(pool, id);"
 	"CREATE TABLE identity_logins(pool TEXT NOT NULL, provider TEXT NOT NULL,"
-	" subject TEXT NOT NULL, identity TEXT NOT NULL REFERENCES identities(id) ON DELETE CASCADE,"
+	" subject TEXT NOT NULL, identity TEXT NOT NULL REFERENCES identities(id) ON DELETE "
+	"CASCADE,"
 	" PRIMARY KEY(pool, provider, subject)) WITHOUT ROWID;"
 	"CREATE INDEX identity_logins_by_identity ON identity_logins(identity, provider);"
 	"CREATE TABLE credentials(access_key TEXT PRIMARY KEY, secret TEXT NOT NULL,"
@@ -38,9 +40,9 @@ static const char *const MIGRATIONS[] = {
 	"CREATE INDEX tickets_by_expiry ON tickets(expires_ms);",
 };
 
-/* SQLite gives its -wal and -shm files the mode of the main one, so that one is made private before
- * SQLite sees it. By name and not by descriptor: closing a descriptor would drop the locks that another
- * connection of this process holds on the file. */
+/* SQLite gives its -wal and -shm files the mode of the main one, so that one is made private
+ * before SQLite sees it. By name and not by descriptor: closing a descriptor would drop the
+ * locks that another connection of this process holds on the file. */
 static int make_private(const char *path, struct err *err)
 {
 	int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
@@ -80,8 +82,8 @@ static int number(struct store *s, const char *sql, int64_t *out, struct err *er
 static int migrate_from(struct store *s, int64_t version, struct err *err)
 {
 	for (size_t i = (size_t)version; i < COUNT_OF(MIGRATIONS); i++) {
-		AUTO_FREE char *stamp = xasprintf("PRAGMA application_id=%d; PRAGMA user_version=%zu",
-			APPLICATION_ID, i + 1);
+		AUTO_FREE char *stamp = xasprintf(
+			"PRAGMA application_id=%d; PRAGMA user_version=%zu", APPLICATION_ID, i + 1);
 		if (run(s, MIGRATIONS[i], err) || run(s, stamp, err)) {
 			return -(int)err->code;
 		}
@@ -95,8 +97,7 @@ static int migrate(struct store *s, struct err *err)
 	int64_t owner = 0;
 	int64_t version = 0;
 	int64_t tables = 0;
-	if (run(s, "BEGIN IMMEDIATE", err) ||
-		number(s, "PRAGMA application_id", &owner, err) ||
+	if (run(s, "BEGIN IMMEDIATE", err) || number(s, "PRAGMA application_id", &owner, err) ||
 		number(s, "PRAGMA user_version", &version, err) ||
 		number(s, "SELECT count(*) FROM sqlite_schema", &tables, err)) {
 		return -(int)err->code;
@@ -127,8 +128,10 @@ static int open_database(struct store *s, const char *path, struct err *err)
 		err_set(&why, ERR_IO, "%s", s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
 	} else {
 		sqlite3_busy_timeout(s->db, 2000);
-		rc = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-			"PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF", &why);
+		rc = run(s,
+			"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+			"PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
+			&why);
 		if (!rc) {
 			rc = migrate(s, &why);
 		}
@@ -140,7 +143,8 @@ static int open_database(struct store *s, const char *path, struct err *err)
 		return 0;
 	}
 	return err_set(err, why.code,
-		"cannot use the state file '%s': %s; move it away or delete it, and a new one is made "
+		"cannot use the state file '%s': %s; move it away or delete it, and a new one is "
+		"made "
 		"(identities, credentials and logins start afresh)",
 		path ? path : ":memory:", why.msg);
 }
@@ -180,7 +184,8 @@ static sqlite3_stmt *prepared(struct store *s, const char *sql, struct err *err)
 		}
 	}
 	sqlite3_stmt *stmt = NULL;
-	if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+	if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
+		SQLITE_OK) {
 		err_set(err, ERR_IO, "state file: %s", sqlite3_errmsg(s->db));
 		return NULL;
 	}
@@ -225,7 +230,8 @@ bool store_row(sqlite3_stmt *stmt)
 {
 	int rc = sqlite3_step(stmt);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-		log_error("store", "reading the state file: %s", sqlite3_errmsg(sqlite3_db_handle(stmt)));
+		log_error("store", "reading the state file: %s",
+			sqlite3_errmsg(sqlite3_db_handle(stmt)));
 	}
 	return rc == SQLITE_ROW;
 }
@@ -282,6 +288,6 @@ bool store_change(struct store *s, const char *sql, const char *types, ...)
 const char *store_text(sqlite3_stmt *stmt, int column, struct arena *arena)
 {
 	const unsigned char *text = sqlite3_column_text(stmt, column);
-	return arena_strndup(arena, text ? (const char *)text : "",
-		(size_t)sqlite3_column_bytes(stmt, column));
+	return arena_strndup(
+		arena, text ? (const char *)text : "", (size_t)sqlite3_column_bytes(stmt, column));
 }

@@ -1,9 +1,10 @@
 /* The emulator's memory: one SQLite file, state.db (WAL, 0600), holding identities, temporary
- * credentials, signing keys, login users, refresh tokens and sessions. Everything written before a call
- * returned survives kill -9. Look-ups of live credentials are answered from memory.
+ * credentials, signing keys, login users, refresh tokens and sessions. Everything written before a
+ * call returned survives kill -9. Look-ups of live credentials are answered from memory.
  *
- * One concept per file: store.c opens and migrates; identities.c, credentials.c, users.c, keys.c and
- * tickets.c hold the statements. Errors: ERR_IO with SQLite's words. Strings handed out live in the arena given. */
+ * One concept per file: store.c opens and migrates; identities.c, credentials.c, users.c,
+ * keys.c and tickets.c hold the statements. Errors: ERR_IO with SQLite's words. Strings handed
+ * out live in the arena given. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,11 +39,11 @@ int store_identity_for_login(struct store *s, const char *pool, const char *prov
 int store_identity_guest(struct store *s, const char *pool, struct arena *arena, const char **id,
 	struct err *err) MUST_CHECK;
 /* false if unknown. */
-bool store_identity_get(struct store *s, const char *id, struct arena *arena,
-	struct store_identity *out);
+bool store_identity_get(
+	struct store *s, const char *id, struct arena *arena, struct store_identity *out);
 /* The logins of an identity; returns how many. */
-size_t store_identity_logins(struct store *s, const char *id, struct arena *arena,
-	struct store_login **out);
+size_t store_identity_logins(
+	struct store *s, const char *id, struct arena *arena, struct store_login **out);
 /* Whose login is this? NULL if nobody's. */
 const char *store_login_owner(struct store *s, const char *pool, const char *provider,
 	const char *subject, struct arena *arena);
@@ -91,20 +92,22 @@ struct store_user {
 	const char *email;
 	int64_t created_ms, updated_ms;
 };
-/* A login: finds or makes the user of an e-mail address at an issuer (subject derived, so stable; the
- * address in lower case, as Auth0 keeps it) and sets updated_ms. */
+/* A login: finds or makes the user of an e-mail address at an issuer (subject derived, so
+ * stable; the address in lower case, as Auth0 keeps it) and sets updated_ms. */
 int store_user_get(struct store *s, const char *issuer, const char *email, struct arena *arena,
 	struct store_user *out, struct err *err) MUST_CHECK;
 bool store_user_by_subject(struct store *s, const char *issuer, const char *subject,
 	struct arena *arena, struct store_user *out);
 /* Who logged in last comes first. */
-size_t store_users(struct store *s, const char *issuer, struct arena *arena, struct store_user **out);
+size_t store_users(
+	struct store *s, const char *issuer, struct arena *arena, struct store_user **out);
 
-/* Small secrets with an end: refresh tokens, authorization codes, opaque access tokens, sessions. `kind`
- * names the table's section; only a hash of the secret is stored. value: JSON text. */
+/* Small secrets with an end: refresh tokens, authorization codes, opaque access tokens,
+ * sessions. `kind` names the table's section; only a hash of the secret is stored. value: JSON
+ * text. */
 int store_ticket_put(struct store *s, const char *kind, const char *secret, const char *value,
 	int64_t expires_ms, struct err *err) MUST_CHECK;
 /* NULL if unknown or expired. */
-const char *store_ticket_get(struct store *s, const char *kind, const char *secret,
-	struct arena *arena);
+const char *store_ticket_get(
+	struct store *s, const char *kind, const char *secret, struct arena *arena);
 bool store_ticket_delete(struct store *s, const char *kind, const char *secret);

@@ -14,8 +14,8 @@ static const char *hash(const char *secret, struct arena *arena)
 int store_ticket_put(struct store *s, const char *kind, const char *secret, const char *value,
 	int64_t expires_ms, struct err *err)
 {
-	static const char SQL[] =
-		"INSERT OR REPLACE INTO tickets(kind, hash, value, expires_ms) VALUES(?1, ?2, ?3, ?4)";
+	static const char SQL[] = "INSERT OR REPLACE INTO tickets(kind, hash, value, expires_ms) "
+				  "VALUES(?1, ?2, ?3, ?4)";
 	struct arena *arena = arena_create();
 	int rc = store_exec(s, err, SQL, "sssi", kind, hash(secret, arena), value, expires_ms);
 	arena_destroy(arena);
@@ -27,8 +27,8 @@ const char *store_ticket_get(
 {
 	static const char SQL[] =
 		"SELECT value FROM tickets WHERE kind = ?1 AND hash = ?2 AND expires_ms > ?3";
-	sqlite3_stmt *row = store_query(
-		s, NULL, SQL, "ssi", kind, hash(secret, arena), clock_now_ms(s->clock));
+	sqlite3_stmt *row =
+		store_query(s, NULL, SQL, "ssi", kind, hash(secret, arena), clock_now_ms(s->clock));
 	const char *value = row && store_row(row) ? store_text(row, 0, arena) : NULL;
 	store_done(row);
 	return value;

@@ -34,14 +34,14 @@ int store_user_get(struct store *s, const char *issuer, const char *email, struc
 	char hex[25];
 	id_from_name(hex, 24, ID_HEX, span_of(arena_printf(arena, "%s\n%s", issuer, address)));
 	const char *subject = arena_printf(arena, "auth0|%s", hex);
-	int rc = store_exec(
-		s, err, SQL, "sssi", issuer, address, subject, clock_now_ms(s->clock));
+	int rc = store_exec(s, err, SQL, "sssi", issuer, address, subject, clock_now_ms(s->clock));
 	if (rc) {
 		return rc;
 	}
 	return store_user_by_subject(s, issuer, subject, arena, out)
-		? 0
-		: err_set(err, ERR_IO, "state file: cannot read back the user '%s'", address);
+		       ? 0
+		       : err_set(err, ERR_IO, "state file: cannot read back the user '%s'",
+				 address);
 }
 
 bool store_user_by_subject(struct store *s, const char *issuer, const char *subject,

@@ -89,8 +89,8 @@ void signing_key_public(const struct signing_key *k, struct buf *n, struct buf *
 	add_number(k, OSSL_PKEY_PARAM_RSA_E, e);
 }
 
-void signing_key_certificate(
-	const struct signing_key *k, const char *common_name, int64_t not_before_ms, struct buf *out)
+void signing_key_certificate(const struct signing_key *k, const char *common_name,
+	int64_t not_before_ms, struct buf *out)
 {
 	X509 *cert = X509_new();
 	ENSURE(cert);
@@ -102,8 +102,8 @@ void signing_key_certificate(
 	ENSURE(ASN1_INTEGER_set_int64(X509_get_serialNumber(cert), not_before_ms) == 1);
 	ENSURE(X509_time_adj_ex(X509_getm_notBefore(cert), 0, 0, &from));
 	ENSURE(X509_time_adj_ex(X509_getm_notAfter(cert), CERTIFICATE_DAYS, 0, &from));
-	ENSURE(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-		       (const unsigned char *)name, -1, -1, 0) == 1);
+	ENSURE(X509_NAME_add_entry_by_txt(
+		       subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) == 1);
 	ENSURE(X509_set_issuer_name(cert, subject) == 1);
 	ENSURE(X509_set_pubkey(cert, k->pkey) == 1);
 	ENSURE(X509_sign(cert, k->pkey, EVP_sha256()) > 0);
@@ -124,7 +124,8 @@ static void sign(const struct signing_key *k, const EVP_MD *md, struct span inpu
 	size_t n = sizeof signature;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	ENSURE(ctx && EVP_DigestSignInit(ctx, NULL, md, NULL, k->pkey) == 1);
-	ENSURE(EVP_DigestSign(ctx, signature, &n, (const unsigned char *)input.ptr, input.len) == 1);
+	ENSURE(EVP_DigestSign(ctx, signature, &n, (const unsigned char *)input.ptr, input.len) ==
+		1);
 	EVP_MD_CTX_free(ctx);
 	base64url_encode(out, span_n((const char *)signature, n));
 }

@@ -1,5 +1,5 @@
-/* An RSA-2048 key that signs JSON Web Tokens (RFC 7515, RFC 7518 section 3.3): what a login provider and
- * the identity pool hold. Verifying is emulator/auth's. By OpenSSL. */
+/* An RSA-2048 key that signs JSON Web Tokens (RFC 7515, RFC 7518 section 3.3): what a login
+ * provider and the identity pool hold. Verifying is emulator/auth's. By OpenSSL. */
 #pragma once
 
 #include "proxy/base/buf.h"
@@ -19,9 +19,9 @@ void signing_key_pem(const struct signing_key *k, struct buf *out);
 void signing_key_public(const struct signing_key *k, struct buf *n, struct buf *e);
 /* Appends a self-signed certificate (DER) for the common name. The same key, name and time give the
  * same bytes, so that the thumbprint stays. Valid for 13 years from not_before, as Auth0's are. */
-void signing_key_certificate(
-	const struct signing_key *k, const char *common_name, int64_t not_before_ms, struct buf *out);
-/* Appends header.payload.signature; header and payload are JSON texts. alg: "RS256" or "RS512", which
- * the header must name too. */
+void signing_key_certificate(const struct signing_key *k, const char *common_name,
+	int64_t not_before_ms, struct buf *out);
+/* Appends header.payload.signature; header and payload are JSON texts. alg: "RS256" or "RS512",
+ * which the header must name too. */
 void signing_key_jwt(const struct signing_key *k, const char *alg, struct span header,
 	struct span payload, struct buf *out);

@@ -58,7 +58,8 @@ bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char 
 }
 
 bool auth_allowed(struct auth *a, const struct auth_caller *caller, const char *action,
-	const char *resource, const struct http_request *r, struct arena *arena, const char **reason)
+	const char *resource, const struct http_request *r, struct arena *arena,
+	const char **reason)
 {
 	(void)a;
 	(void)caller;
@@ -81,11 +82,17 @@ static const char *stub_clients[] = { "CLIENT" };
 static struct model_oidc_provider stub_oidc = { "arn:aws:iam::123456789012:oidc-provider/" HOST,
 	"https://" HOST, HOST, { stub_clients, 1 } };
 static const struct model_oidc_provider *stub_list[] = { &stub_oidc };
-static struct model_pool stub_pool = { .id = POOL, .name = "p", .allow_classic = true,
-	.allow_unauthenticated = true, .oidc = stub_list, .n_oidc = 1, .authenticated_role = ROLE,
+static struct model_pool stub_pool = { .id = POOL,
+	.name = "p",
+	.allow_classic = true,
+	.allow_unauthenticated = true,
+	.oidc = stub_list,
+	.n_oidc = 1,
+	.authenticated_role = ROLE,
 	.unauthenticated_role = ROLE };
-static struct model_role stub_role = { .arn = ROLE, .name = "R", .id = "AROA",
-	.max_session_s = 3600 };
+static struct model_role stub_role = {
+	.arn = ROLE, .name = "R", .id = "AROA", .max_session_s = 3600
+};
 static struct model stub_model = { .pools = &stub_pool, .n_pools = 1 };
 
 const struct model_pool *model_pool(const struct model *m, const char *id)
@@ -113,7 +120,8 @@ static struct cognito *stub_cognito(void)
 	if (!cognito) {
 		struct err err = ERR_INIT;
 		struct cognito_config config = { .clock = &clock_system,
-			.store = store_open(NULL, &clock_system, &err), .account = "123456789012",
+			.store = store_open(NULL, &clock_system, &err),
+			.account = "123456789012",
 			.region = "us-east-1" };
 		ENSURE(config.store);
 		cognito = cognito_create(&config);

@@ -48,9 +48,9 @@ static inline struct http_exchange *fake_exchange(
 static inline void fake_header(struct http_exchange *x, const char *name, const char *value)
 {
 	assert_true(x->request.n_headers < COUNT_OF(x->headers));
-	x->headers[x->request.n_headers++] = (struct http_header){
-		span_of(arena_strdup(x->request.arena, name)),
-		span_of(arena_strdup(x->request.arena, value)) };
+	x->headers[x->request.n_headers++] =
+		(struct http_header){ span_of(arena_strdup(x->request.arena, name)),
+			span_of(arena_strdup(x->request.arena, value)) };
 }
 
 static inline void fake_exchange_free(struct http_exchange *x)

@@ -65,9 +65,15 @@ static void peer_send(struct peer *p, const char *method, const char *url,
 	buf_clear(&p->head);
 	buf_clear(&p->body);
 	p->done = false;
-	struct http_client_request request = { .method = method, .url = url, .headers = headers,
-		.n_headers = n, .body = span_of(body), .has_body = body != NULL,
-		.on_head = peer_on_head, .done = peer_on_done, .ctx = p };
+	struct http_client_request request = { .method = method,
+		.url = url,
+		.headers = headers,
+		.n_headers = n,
+		.body = span_of(body),
+		.has_body = body != NULL,
+		.on_head = peer_on_head,
+		.done = peer_on_done,
+		.ctx = p };
 	assert_non_null(http_client_send(p->client, &request));
 	while (!p->done) {
 		uv_run(p->loop, UV_RUN_ONCE);

@@ -13,7 +13,8 @@
 
 static const char TEMPLATE[] =
 	"[{\"id\":\"s\",\"name\":\"s\",\"template\":{\"Resources\":{"
-	"\"Oidc\":{\"Type\":\"AWS::IAM::OIDCProvider\",\"Properties\":{\"Url\":\"https://" HOST "\","
+	"\"Oidc\":{\"Type\":\"AWS::IAM::OIDCProvider\",\"Properties\":{\"Url\":\"https://" HOST
+	"\","
 	"\"ClientIdList\":[\"" CLIENT "\"]}},"
 	"\"Pool\":{\"Type\":\"AWS::Cognito::IdentityPool\",\"Properties\":{"
 	"\"AllowUnauthenticatedIdentities\":true,"
@@ -78,8 +79,9 @@ static void publish(struct fixture *f)
 	struct buf e = BUF_INIT(64);
 	struct buf jwks = BUF_INIT(8192);
 	signing_key_public(f->key, &n, &e);
-	buf_add_str(&jwks, "{\"keys\":[{\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"RS256\",\"kid\":\"k\","
-			   "\"n\":\"");
+	buf_add_str(&jwks,
+		"{\"keys\":[{\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"RS256\",\"kid\":\"k\","
+		"\"n\":\"");
 	base64url_encode(&jwks, buf_span(&n));
 	buf_add_str(&jwks, "\",\"e\":\"");
 	base64url_encode(&jwks, buf_span(&e));
@@ -94,23 +96,33 @@ static void start(struct fixture *f)
 {
 	struct err err = ERR_INIT;
 	AUTO_JSON cJSON *stacks = json_parse(span_of(TEMPLATE), &err);
-	struct model_input in = { .app = "a", .stage = "dev", .region = "us-east-1",
-		.account = "123456789012", .stacks = stacks, .resolve = resolve };
+	struct model_input in = { .app = "a",
+		.stage = "dev",
+		.region = "us-east-1",
+		.account = "123456789012",
+		.stacks = stacks,
+		.resolve = resolve };
 	f->model = model_build(&in, &err);
-	struct auth_config auth = { .loop = &f->loop, .clock = &fake, .store = f->store,
-		.local_logins = true };
+	struct auth_config auth = {
+		.loop = &f->loop, .clock = &fake, .store = f->store, .local_logins = true
+	};
 	f->auth = f->model ? auth_create(&auth, &err) : NULL;
 	if (!f->auth) {
 		fail_msg("%s", err.msg);
 	}
 	auth_set_model(f->auth, f->model);
 	publish(f);
-	struct cognito_config config = { .clock = &fake, .auth = f->auth, .store = f->store,
-		.account = "123456789012", .region = "us-east-1" };
+	struct cognito_config config = { .clock = &fake,
+		.auth = f->auth,
+		.store = f->store,
+		.account = "123456789012",
+		.region = "us-east-1" };
 	f->cognito = cognito_create(&config);
 	cognito_set_model(f->cognito, f->model);
 	f->pool = f->model->pools[0].id;
-	struct http_server_config server = { .ctx = f, .on_request = on_request, .send_date = true };
+	struct http_server_config server = {
+		.ctx = f, .on_request = on_request, .send_date = true
+	};
 	f->server = http_server_open(&f->loop, "127.0.0.1", 0, &server, &err);
 	assert_non_null(f->server);
 	snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/", http_server_port(f->server));
@@ -156,7 +168,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static char *sign_token(struct signing_key *key, const char *issuer, const char *audience, int64_t age_s)
+static char *sign_token(
+	struct signing_key *key, const char *issuer, const char *audience, int64_t age_s)
 {
 	int64_t now = fake_now(NULL) / 1000 - age_s;
 	AUTO_FREE char *claims = xasprintf("{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"auth0|a\","
@@ -183,8 +196,8 @@ static void call(struct fixture *f, const char *operation, const char *body)
 
 static void get_id(struct fixture *f, const char *jwt)
 {
-	AUTO_FREE char *body = xasprintf("{\"IdentityPoolId\":\"%s\",\"Logins\":{\"" HOST
-					 "\":\"%s\"}}", f->pool, jwt);
+	AUTO_FREE char *body = xasprintf(
+		"{\"IdentityPoolId\":\"%s\",\"Logins\":{\"" HOST "\":\"%s\"}}", f->pool, jwt);
 	call(f, "GetId", body);
 }
 
@@ -219,7 +232,8 @@ static void sts(struct fixture *f, const char *access, const char *secret, const
 	snprintf(host, sizeof host, "127.0.0.1:%u", http_server_port(f->server));
 	struct buf canonical = BUF_INIT(1 << 16);
 	buf_addf(&canonical,
-		"POST\n/\n\ncontent-type:application/x-www-form-urlencoded\nhost:%s\nx-amz-date:%s\n"
+		"POST\n/\n\ncontent-type:application/"
+		"x-www-form-urlencoded\nhost:%s\nx-amz-date:%s\n"
 		"x-amz-security-token:%s\n\ncontent-type;host;x-amz-date;x-amz-security-token\n",
 		host, date, session);
 	sha256_hex(&canonical, span_of(form));
@@ -253,8 +267,8 @@ static void a_login_becomes_credentials_that_sign(void **state)
 	get_id(f, jwt);
 	assert_int_equal(f->peer.status, 200);
 	AUTO_FREE char *id = xstrdup(json_str(f->json, "IdentityId"));
-	AUTO_FREE char *body = xasprintf("{\"IdentityId\":\"%s\",\"Logins\":{\"" HOST "\":\"%s\"}}",
-		id, jwt);
+	AUTO_FREE char *body =
+		xasprintf("{\"IdentityId\":\"%s\",\"Logins\":{\"" HOST "\":\"%s\"}}", id, jwt);
 	call(f, "GetCredentialsForIdentity", body);
 	assert_int_equal(f->peer.status, 200);
 	const cJSON *c = json_object(f->json, "Credentials");
@@ -299,7 +313,8 @@ static void bad_tokens_get_the_services_words(void **state)
 	expect_refused(f, "Invalid login token. Not a valid OpenId Connect identity token.");
 	AUTO_FREE char *old = sign_token(f->key, "https://" HOST "/", CLIENT, 36001);
 	get_id(f, old);
-	assert_non_null(strstr(json_str(f->json, "message"), "Invalid login token. Token expired: "));
+	assert_non_null(
+		strstr(json_str(f->json, "message"), "Invalid login token. Token expired: "));
 	AUTO_FREE char *good = sign_token(f->key, "https://" HOST "/", CLIENT, 0);
 	AUTO_FREE char *unsigned_one = xstrdup(good);
 	strrchr(unsigned_one, '.')[1] = '\0';
@@ -332,9 +347,10 @@ static void the_classic_flow_works_over_sts(void **state)
 	call(f, "GetOpenIdToken", body);
 	assert_int_equal(f->peer.status, 200);
 	const char *role = f->model->roles[0].arn;
-	AUTO_FREE char *form = xasprintf(
-		"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=classic&RoleArn=%s"
-		"&WebIdentityToken=%s", role, json_str(f->json, "Token"));
+	AUTO_FREE char *form = xasprintf("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&"
+					 "RoleSessionName=classic&RoleArn=%s"
+					 "&WebIdentityToken=%s",
+		role, json_str(f->json, "Token"));
 	const struct http_header type = { SPAN("Content-Type"),
 		SPAN("application/x-www-form-urlencoded") };
 	/* STS may be asked in another run than the one that signed. */
@@ -345,9 +361,10 @@ static void the_classic_flow_works_over_sts(void **state)
 	assert_non_null(strstr(
 		buf_cstr(&f->peer.body), "<Provider>cognito-identity.amazonaws.com</Provider>"));
 	/* The provider's own token is not trusted by this role. */
-	AUTO_FREE char *direct = xasprintf(
-		"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=direct&RoleArn=%s"
-		"&WebIdentityToken=%s", f->model->roles[0].arn, jwt);
+	AUTO_FREE char *direct = xasprintf("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&"
+					   "RoleSessionName=direct&RoleArn=%s"
+					   "&WebIdentityToken=%s",
+		f->model->roles[0].arn, jwt);
 	peer_send(&f->peer, "POST", f->url, &type, 1, direct);
 	assert_int_equal(f->peer.status, 403);
 	assert_non_null(strstr(buf_cstr(&f->peer.body),

@@ -30,15 +30,17 @@ static void start(struct fixture *f)
 	struct err err = ERR_INIT;
 	static const char *const clients[] = { CLIENT };
 	f->store = store_open(f->path, &clock_system, &err);
-	struct login_config config = { .loop = &f->loop, .clock = &clock_system,
-		.store = f->store, .issuer = ISSUER };
+	struct login_config config = {
+		.loop = &f->loop, .clock = &clock_system, .store = f->store, .issuer = ISSUER
+	};
 	struct login_app app = { .name = "app", .client_ids = clients, .n_client_ids = 1 };
 	f->login = f->store ? login_create(&config, &app, &err) : NULL;
 	if (!f->login || login_listen(f->login, "127.0.0.1", 0, &err)) {
 		fail_msg("%s", err.msg);
 	}
-	struct auth_config auth = { .loop = &f->loop, .clock = &clock_system, .store = f->store,
-		.local_logins = true };
+	struct auth_config auth = {
+		.loop = &f->loop, .clock = &clock_system, .store = f->store, .local_logins = true
+	};
 	f->auth = auth_create(&auth, &err);
 	assert_non_null(f->auth);
 	auth_add_local_keys(f->auth, login_issuer(f->login), login_jwks(f->login));
@@ -113,14 +115,16 @@ static void on_claims(void *ctx, const cJSON *claims, const struct err *err)
 static void verify(struct fixture *f, const char *jwt)
 {
 	static const char *clients[] = { CLIENT };
-	static const struct model_oidc_provider provider = { .arn = "arn", .url = ISSUER,
-		.host = "myorg.us.auth0.com", .client_ids = { clients, 1 } };
+	static const struct model_oidc_provider provider = { .arn = "arn",
+		.url = ISSUER,
+		.host = "myorg.us.auth0.com",
+		.client_ids = { clients, 1 } };
 	assert_null(auth_verify_login(f->auth, &provider, span_of(jwt), on_claims, f));
 }
 
-#define PASSWORD                                                                                   \
-	"{\"grant_type\":\"password\",\"client_id\":\"" CLIENT                                     \
-	"\",\"username\":\"jane@example.com\",\"password\":\"x\",\"scope\":\"openid "              \
+#define PASSWORD                                                                      \
+	"{\"grant_type\":\"password\",\"client_id\":\"" CLIENT                        \
+	"\",\"username\":\"jane@example.com\",\"password\":\"x\",\"scope\":\"openid " \
 	"offline_access\"}"
 
 static void auth_accepts_what_it_signs_also_after_a_restart(void **state)
@@ -129,8 +133,10 @@ static void auth_accepts_what_it_signs_also_after_a_restart(void **state)
 	token(f, PASSWORD);
 	assert_int_equal(f->peer.status, 200);
 	AUTO_FREE char *id = xstrdup(json_str(f->json, "id_token"));
-	AUTO_FREE char *refresh = xasprintf("{\"grant_type\":\"refresh_token\",\"client_id\":\"" CLIENT
-		"\",\"refresh_token\":\"%s\"}", json_str(f->json, "refresh_token"));
+	AUTO_FREE char *refresh =
+		xasprintf("{\"grant_type\":\"refresh_token\",\"client_id\":\"" CLIENT
+			  "\",\"refresh_token\":\"%s\"}",
+			json_str(f->json, "refresh_token"));
 	verify(f, id);
 	assert_string_equal(f->fault, "");
 	AUTO_FREE char *subject = xstrdup(f->subject);
@@ -176,13 +182,13 @@ static void a_taken_port_names_the_provider(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = ERR_INIT;
-	struct login_config config = { .loop = &f->loop, .clock = &clock_system,
-		.store = f->store, .issuer = ISSUER };
+	struct login_config config = {
+		.loop = &f->loop, .clock = &clock_system, .store = f->store, .issuer = ISSUER
+	};
 	struct login_app app = { .name = "" };
 	struct login *second = login_create(&config, &app, &err);
 	assert_non_null(second);
-	assert_int_equal(
-		login_listen(second, "127.0.0.1", login_port(f->login), &err), -ERR_BUSY);
+	assert_int_equal(login_listen(second, "127.0.0.1", login_port(f->login), &err), -ERR_BUSY);
 	assert_non_null(strstr(err.msg, ISSUER));
 	login_destroy(second);
 }

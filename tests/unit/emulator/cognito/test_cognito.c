@@ -97,7 +97,8 @@ bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char 
 }
 
 bool auth_allowed(struct auth *a, const struct auth_caller *caller, const char *action,
-	const char *resource, const struct http_request *r, struct arena *arena, const char **reason)
+	const char *resource, const struct http_request *r, struct arena *arena,
+	const char **reason)
 {
 	(void)a;
 	(void)caller;
@@ -184,15 +185,29 @@ static int setup(void **state)
 	struct fixture *f = xalloc(sizeof *f);
 	struct err err = ERR_INIT;
 	memset(&auth, 0, sizeof auth);
-	pool = (struct model_pool){ .id = POOL, .name = "the pool", .allow_classic = true,
-		.allow_unauthenticated = true, .oidc = pool_oidc, .n_oidc = 1, .social = social,
-		.n_social = 1, .authenticated_role = AUTH_ROLE, .unauthenticated_role = GUEST_ROLE };
-	the_model = (struct model){ .pools = &pool, .n_pools = 1, .roles = roles, .n_roles = 2,
-		.oidc = &oidc, .n_oidc = 1 };
+	pool = (struct model_pool){ .id = POOL,
+		.name = "the pool",
+		.allow_classic = true,
+		.allow_unauthenticated = true,
+		.oidc = pool_oidc,
+		.n_oidc = 1,
+		.social = social,
+		.n_social = 1,
+		.authenticated_role = AUTH_ROLE,
+		.unauthenticated_role = GUEST_ROLE };
+	the_model = (struct model){ .pools = &pool,
+		.n_pools = 1,
+		.roles = roles,
+		.n_roles = 2,
+		.oidc = &oidc,
+		.n_oidc = 1 };
 	f->store = store_open(NULL, &fake, &err);
 	assert_non_null(f->store);
-	struct cognito_config config = { .clock = &fake, .store = f->store,
-		.account = "123456789012", .region = "us-east-1", .on_refused = on_refused,
+	struct cognito_config config = { .clock = &fake,
+		.store = f->store,
+		.account = "123456789012",
+		.region = "us-east-1",
+		.on_refused = on_refused,
 		.ctx = f };
 	f->cognito = cognito_create(&config);
 	cognito_set_model(f->cognito, &the_model);
@@ -255,8 +270,7 @@ static void sts(struct fixture *f, const char *form)
 
 static void expect_error(struct fixture *f, const char *type, const char *message)
 {
-	AUTO_FREE char *body =
-		xasprintf("{\"__type\":\"%s\",\"message\":\"%s\"}", type, message);
+	AUTO_FREE char *body = xasprintf("{\"__type\":\"%s\",\"message\":\"%s\"}", type, message);
 	assert_int_equal(f->x->status, 400);
 	assert_string_equal(buf_cstr(&f->x->body), body);
 	AUTO_FREE char *header = xasprintf("x-amzn-ErrorType: %s:", type);
@@ -268,10 +282,10 @@ static void expect_error(struct fixture *f, const char *type, const char *messag
 
 static char *get_id(struct fixture *f, const char *subject)
 {
-	AUTO_FREE char *body = subject
-		? xasprintf("{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST
-			    "\":\"good:%s\"}}", subject)
-		: xstrdup("{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{}}");
+	AUTO_FREE char *body = subject ? xasprintf("{\"IdentityPoolId\":\"" POOL
+						   "\",\"Logins\":{\"" HOST "\":\"good:%s\"}}",
+						 subject)
+				       : xstrdup("{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{}}");
 	call(f, "GetId", body);
 	assert_int_equal(f->x->status, 200);
 	const char *id = json_str(f->json, "IdentityId");
@@ -285,8 +299,8 @@ static void credentials(struct fixture *f, const char *id, const char *logins)
 	call(f, "GetCredentialsForIdentity", body);
 }
 
-#define DONT_MATCH                                                                                 \
-	"Logins don't match. Please include at least one valid login for this identity or "        \
+#define DONT_MATCH                                                                          \
+	"Logins don't match. Please include at least one valid login for this identity or " \
 	"identity pool."
 
 /* --- tests ---------------------------------------------------------------------------------- */
@@ -346,27 +360,25 @@ static void bad_tokens_are_refused_with_the_services_text(void **state)
 		"{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST
 		"\":\"Token expired: 2 >= 1\"}}");
 	expect_error(f, "NotAuthorizedException", "Invalid login token. Token expired: 2 >= 1");
-	assert_true(fake_has_header(f->x,
-		"x-amzn-ErrorMessage: Invalid login token. Token expired: 2 >= 1"));
+	assert_true(fake_has_header(
+		f->x, "x-amzn-ErrorMessage: Invalid login token. Token expired: 2 >= 1"));
 	assert_non_null(strstr(f->refused, "GetId NotAuthorizedException"));
-	call(f, "GetId",
-		"{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"other.com\":\"good:a\"}}");
+	call(f, "GetId", "{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"other.com\":\"good:a\"}}");
 	expect_error(f, "NotAuthorizedException",
 		"Token is not from a supported provider of this identity pool.");
 	call(f, "GetId", "{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"auth0\":\"good:a\"}}");
-	expect_error(
-		f, "InvalidParameterException", "Please provide a valid public provider");
+	expect_error(f, "InvalidParameterException", "Please provide a valid public provider");
 	call(f, "GetId",
 		"{\"IdentityPoolId\":\"" POOL
 		"\",\"Logins\":{\"cognito-identity.amazonaws.com\":\"good:a\"}}");
-	expect_error(f, "NotAuthorizedException",
-		"Invalid login token. Can't pass in a Cognito token.");
+	expect_error(
+		f, "NotAuthorizedException", "Invalid login token. Can't pass in a Cognito token.");
 	/* One good and one bad: none counts. */
 	call(f, "GetId",
 		"{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST
 		"\":\"good:a\",\"accounts.google.com\":\"Couldn't verify signed token.\"}}");
-	expect_error(f, "NotAuthorizedException",
-		"Invalid login token. Couldn't verify signed token.");
+	expect_error(
+		f, "NotAuthorizedException", "Invalid login token. Couldn't verify signed token.");
 	struct arena *arena = arena_create();
 	assert_null(store_login_owner(f->store, POOL, HOST, "a", arena));
 	arena_destroy(arena);
@@ -388,13 +400,14 @@ static void credentials_carry_the_login(void **state)
 	assert_string_equal(kept->session_token, json_str(c, "SessionToken"));
 	assert_string_equal(kept->role_arn, AUTH_ROLE);
 	assert_string_equal(kept->session_name, "CognitoIdentityCredentials");
-	assert_string_equal(kept->amr,
-		"[\"authenticated\",\"" HOST "\",\"" PROVIDER_ARN ":OIDC:auth0|a\"]");
+	assert_string_equal(
+		kept->amr, "[\"authenticated\",\"" HOST "\",\"" PROVIDER_ARN ":OIDC:auth0|a\"]");
 	assert_false(kept->guest);
 	assert_string_equal(auth.principal, "cognito-identity.amazonaws.com");
 	AUTO_FREE char *keys = xasprintf("cognito-identity.amazonaws.com:aud=" POOL
 					 ";cognito-identity.amazonaws.com:sub=%s;"
-					 "cognito-identity.amazonaws.com:amr=authenticated;", id);
+					 "cognito-identity.amazonaws.com:amr=authenticated;",
+		id);
 	assert_memory_equal(auth.trust_keys, keys, strlen(keys));
 }
 
@@ -487,15 +500,13 @@ static void waiting_calls_survive_a_model_swap_and_a_leaving_client(void **state
 {
 	struct fixture *f = *state;
 	auth.wait = true;
-	call(f, "GetId",
-		"{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST "\":\"good:a\"}}");
+	call(f, "GetId", "{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST "\":\"good:a\"}}");
 	assert_int_equal(f->x->status, 0);
 	cognito_set_model(f->cognito, NULL);
 	answer(auth.token, auth.done, auth.ctx);
 	expect_error(f, "ResourceNotFoundException", "IdentityPool '" POOL "' not found.");
 	cognito_set_model(f->cognito, &the_model);
-	call(f, "GetId",
-		"{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST "\":\"good:a\"}}");
+	call(f, "GetId", "{\"IdentityPoolId\":\"" POOL "\",\"Logins\":{\"" HOST "\":\"good:a\"}}");
 	f->x->gone(f->x->gone_ctx);
 	assert_int_equal(auth.cancels, 1);
 }
@@ -504,14 +515,14 @@ static void the_classic_flow_ends_in_sts(void **state)
 {
 	struct fixture *f = *state;
 	AUTO_FREE char *id = get_id(f, "a");
-	AUTO_FREE char *body = xasprintf(
-		"{\"IdentityId\":\"%s\",\"Logins\":{\"" HOST "\":\"good:a\"}}", id);
+	AUTO_FREE char *body =
+		xasprintf("{\"IdentityId\":\"%s\",\"Logins\":{\"" HOST "\":\"good:a\"}}", id);
 	call(f, "GetOpenIdToken", body);
 	assert_int_equal(f->x->status, 200);
 	const char *token = json_str(f->json, "Token");
 	assert_non_null(token);
-	assert_memory_equal(token, "eyJraWQiOiJ1cy1lYXN0LTEtMSIsInR5cCI6IkpXUyIsImFsZyI6IlJTNTEyIn0.",
-		64);
+	assert_memory_equal(
+		token, "eyJraWQiOiJ1cy1lYXN0LTEtMSIsInR5cCI6IkpXUyIsImFsZyI6IlJTNTEyIn0.", 64);
 	pool.allow_classic = false;
 	call(f, "GetOpenIdToken", body);
 	expect_error(f, "InvalidParameterException",
@@ -523,9 +534,8 @@ static void administration_from_a_web_page_needs_a_signature(void **state)
 	struct fixture *f = *state;
 	AUTO_FREE char *a = get_id(f, "a");
 	call(f, "ListIdentityPools", "{\"MaxResults\":10}");
-	assert_string_equal(buf_cstr(&f->x->body),
-		"{\"IdentityPools\":[{\"IdentityPoolId\":\"" POOL
-		"\",\"IdentityPoolName\":\"the pool\"}]}");
+	assert_string_equal(buf_cstr(&f->x->body), "{\"IdentityPools\":[{\"IdentityPoolId\":\"" POOL
+						   "\",\"IdentityPoolName\":\"the pool\"}]}");
 	begin(f, "ListIdentityPools", "{\"MaxResults\":10}");
 	fake_header(f->x, "Origin", "https://evil.example");
 	finish(f);
@@ -559,7 +569,8 @@ static void identities_can_be_listed_and_deleted(void **state)
 	AUTO_FREE char *message = xasprintf("Identity '%s' not found.", a);
 	expect_error(f, "ResourceNotFoundException", message);
 	AUTO_FREE char *unlink = xasprintf("{\"IdentityId\":\"%s\",\"Logins\":{\"" HOST
-					   "\":\"good:b\"},\"LoginsToRemove\":[\"" HOST "\"]}", b);
+					   "\":\"good:b\"},\"LoginsToRemove\":[\"" HOST "\"]}",
+		b);
 	call(f, "UnlinkIdentity", unlink);
 	assert_int_equal(f->x->status, 200);
 	AUTO_FREE char *new_b = get_id(f, "b");
@@ -576,8 +587,8 @@ static void preflights_are_answered_with_what_they_ask(void **state)
 	assert_true(cognito_handles(&f->x->request));
 	cognito_request(f->cognito, f->x);
 	assert_int_equal(f->x->status, 200);
-	assert_true(fake_has_header(
-		f->x, "Access-Control-Allow-Headers: content-type,x-amz-target"));
+	assert_true(
+		fake_has_header(f->x, "Access-Control-Allow-Headers: content-type,x-amz-target"));
 	assert_true(fake_has_header(f->x, "Access-Control-Max-Age: 172800"));
 	forget(f);
 	f->x = fake_exchange("GET", "/console", "");
@@ -591,13 +602,16 @@ static void role_mapping_rules_choose_the_role(void **state)
 		SPAN("{\"x\":{\"IdentityProvider\":\"" HOST "\",\"Type\":\"Rules\","
 		     "\"AmbiguousRoleResolution\":\"Deny\",\"RulesConfiguration\":{\"Rules\":["
 		     "{\"Claim\":\"sub\",\"MatchType\":\"StartsWith\",\"Value\":\"boss\","
-		     "\"RoleARN\":\"" GUEST_ROLE "\"}]}}}"), NULL);
+		     "\"RoleARN\":\"" GUEST_ROLE "\"}]}}}"),
+		NULL);
 	pool.role_mappings = mappings;
 	AUTO_FREE char *boss = get_id(f, "boss-1");
 	credentials(f, boss, "\"" HOST "\":\"good:boss-1\"");
 	assert_int_equal(f->x->status, 200);
-	assert_string_equal(store_credentials_find(f->store, json_str(json_object(f->json,
-		"Credentials"), "AccessKeyId"))->role_arn, GUEST_ROLE);
+	assert_string_equal(store_credentials_find(f->store,
+				    json_str(json_object(f->json, "Credentials"), "AccessKeyId"))
+				    ->role_arn,
+		GUEST_ROLE);
 	AUTO_FREE char *other = get_id(f, "other");
 	credentials(f, other, "\"" HOST "\":\"good:other\"");
 	expect_error(f, "NotAuthorizedException",
@@ -628,7 +642,8 @@ static void sts_answers_in_xml(void **state)
 		"  </GetCallerIdentityResult>\n"));
 	sts(f, STS "AssumeRole&RoleSessionName=ss&RoleArn=" AUTH_ROLE);
 	assert_int_equal(f->x->status, 403);
-	assert_non_null(strstr(buf_cstr(&f->x->body), "is not authorized to perform: sts:AssumeRole"));
+	assert_non_null(
+		strstr(buf_cstr(&f->x->body), "is not authorized to perform: sts:AssumeRole"));
 	sts(f, STS "GetSessionToken");
 	assert_non_null(strstr(buf_cstr(&f->x->body), "Cannot call GetSessionToken"));
 	sts(f, STS "Nonsense<&");
@@ -653,7 +668,8 @@ static void a_web_identity_token_buys_a_role(void **state)
 	answer("good:auth0|a", auth.done, auth.ctx);
 	assert_int_equal(f->x->status, 200);
 	const char *body = buf_cstr(&f->x->body);
-	assert_non_null(strstr(body, "<Arn>arn:aws:sts::123456789012:assumed-role/AuthRole/sess</Arn>"));
+	assert_non_null(
+		strstr(body, "<Arn>arn:aws:sts::123456789012:assumed-role/AuthRole/sess</Arn>"));
 	assert_non_null(strstr(body, "<Provider>" PROVIDER_ARN "</Provider>"));
 	assert_non_null(strstr(body, "<Expiration>2023-11-14T23:13:20Z</Expiration>"));
 	assert_string_equal(auth.principal, PROVIDER_ARN);

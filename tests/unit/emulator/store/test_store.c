@@ -137,8 +137,8 @@ static void a_login_has_one_owner(void **state)
 		-ERR_CONFLICT);
 	assert_string_equal(
 		store_login_owner(f->store, POOL, "myorg.us.auth0.com", "auth0|a", f->arena), id);
-	assert_int_equal(store_login_link(f->store, "eu-west-1:none", "p", "s", &f->err),
-		-ERR_NOT_FOUND);
+	assert_int_equal(
+		store_login_link(f->store, "eu-west-1:none", "p", "s", &f->err), -ERR_NOT_FOUND);
 }
 
 static void a_deleted_identity_takes_its_logins_along(void **state)
@@ -176,9 +176,13 @@ static void identities_are_listed_in_pages(void **state)
 
 static struct store_credentials issue(struct fixture *f, int64_t expires_ms)
 {
-	struct store_credentials c = { .expires_ms = expires_ms, .role_arn = ROLE,
-		.session_name = "CognitoIdentityCredentials", .identity_id = "eu-west-1:x",
-		.pool_id = POOL, .amr = "[\"authenticated\"]", .session_policy = "" };
+	struct store_credentials c = { .expires_ms = expires_ms,
+		.role_arn = ROLE,
+		.session_name = "CognitoIdentityCredentials",
+		.identity_id = "eu-west-1:x",
+		.pool_id = POOL,
+		.amr = "[\"authenticated\"]",
+		.session_policy = "" };
 	assert_int_equal(store_credentials_issue(f->store, &c, f->arena, &f->err), 0);
 	return c;
 }
@@ -291,8 +295,12 @@ static void kill_9_loses_nothing(void **state)
 	pid_t child = fork();
 	if (child == 0) {
 		struct store *s = store_open(f->path, &fake, &f->err);
-		struct store_credentials c = { .expires_ms = now + 1000, .role_arn = ROLE,
-			.session_name = "", .identity_id = "", .pool_id = "", .amr = "",
+		struct store_credentials c = { .expires_ms = now + 1000,
+			.role_arn = ROLE,
+			.session_name = "",
+			.identity_id = "",
+			.pool_id = "",
+			.amr = "",
 			.session_policy = "" };
 		if (s && store_credentials_issue(s, &c, f->arena, &f->err) == 0 &&
 			write(pipe_ends[1], c.access_key, 20) == 20) {
@@ -328,9 +336,10 @@ static void a_file_that_is_no_database_is_refused_with_its_path(void **state)
 {
 	struct fixture *f = *state;
 	AUTO_FREE char *path = xasprintf("%s/other", f->dir);
-	assert_int_equal(file_replace(path, SPAN("this is not a database, but it is long enough to "
-						 "be taken for one at first sight: 0123456789 "
-						 "0123456789 0123456789"),
+	assert_int_equal(file_replace(path,
+				 SPAN("this is not a database, but it is long enough to "
+				      "be taken for one at first sight: 0123456789 "
+				      "0123456789 0123456789"),
 				 0600, &f->err),
 		0);
 	assert_null(store_open(path, &fake, &f->err));
