@@ -6,7 +6,7 @@
  *   - WELCOME names our session: it resumes, on_link(true);
  *   - WELCOME names another: ours is lost (the emulator restarted, or the grace passed): a fresh session
  *     begins, on_welcome again;
- *   - BYE, or refused: on_gone, no more attempts. */
+ *   - BYE, refused, or another certificate than the pinned one: on_gone, no more attempts. */
 #include "proxy/bridge/bridge_client.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@
 
 struct bridge_client {
 	struct bridge_client_config config;
-	char *host, *path, *token, *app, *stage;
+	char *host, *path, *token, *app, *stage, *fingerprint;
 	int port;
 	bool tls;
 	struct lws_context *lws;
@@ -54,7 +54,8 @@ static void send_hello(struct bridge_client *b)
 	json_add_member(&meta, "session", span_of(b->session_id));
 	session_state(b->session, &meta);
 	buf_add_char(&meta, '}');
-	session_send(b->session, &(struct wire_message){ .type = WIRE_HELLO, .meta = buf_span(&meta) });
+	session_send(
+		b->session, &(struct wire_message){ .type = WIRE_HELLO, .meta = buf_span(&meta) });
 	buf_fini(&meta);
 }
 
@@ -138,10 +139,29 @@ static void on_settled(void *ctx, struct link *l)
 	}
 }
 
+static void refuse_certificate(struct bridge_client *b, const char *shown)
+{
+	b->over = true;
+	snprintf(b->gone_why, sizeof b->gone_why,
+		"the emulator at %s:%d shows another certificate (sha256=%s) than the URL names: "
+		"take "
+		"the URL that `offstage serve` prints now, or find out who answers there",
+		b->host, b->port, shown);
+	link_cut(&b->link, b->gone_why);
+}
+
 static void on_opened(void *ctx, struct link *l)
 {
 	struct bridge_client *b = ctx;
+	char shown[FINGERPRINT_LEN + 1];
 	timer_stop(b->retry);
+	if (b->fingerprint[0]) {
+		link_peer_fingerprint(l, shown);
+		if (strcasecmp(shown, b->fingerprint) != 0) {
+			refuse_certificate(b, shown);
+			return;
+		}
+	}
 	session_link_up(b->session, uv_now(b->config.loop));
 	send_hello(b);
 	link_attach(l, b->session);
@@ -203,6 +223,12 @@ static void connect_now(struct bridge_client *b)
 	info.protocol = LINK_PROTOCOL;
 	info.local_protocol_name = LINK_PROTOCOL;
 	info.ssl_connection = b->tls ? LCCSCF_USE_SSL : 0;
+	if (b->fingerprint[0]) {
+		/* The pin says more than any authority; it is checked before anything secret is said. */
+		info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
+				       LCCSCF_ALLOW_EXPIRED |
+				       LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+	}
 	info.opaque_user_data = &b->link;
 	info.pwsi = &b->link.wsi;
 	b->link.wsi = NULL;
@@ -227,6 +253,7 @@ static void free_client(struct bridge_client *b)
 	free(b->path);
 	free(b->token);
 	free(b->app);
+	free(b->fingerprint);
 	free(b->stage);
 	free(b);
 }
@@ -241,6 +268,18 @@ static void finish(struct bridge_client *b)
 
 /* --- public --------------------------------------------------------------------------------- */
 
+/* 127.0.0.0/8 is loopback as a whole (RFC 1122 section 3.2.1.3). */
+static bool is_loopback(struct span host)
+{
+	bool digits = true;
+	for (size_t i = 0; i < host.len; i++) {
+		digits = digits &&
+			 ((host.ptr[i] >= '0' && host.ptr[i] <= '9') || host.ptr[i] == '.');
+	}
+	return span_iis(host, "localhost") || span_is(host, "::1") ||
+	       (digits && span_starts(host, SPAN("127.")));
+}
+
 /* ws[s]://host[:port][/path]; an IPv6 host stands in brackets. */
 static int parse_url(struct bridge_client *b, const char *url, struct err *err)
 {
@@ -251,8 +290,8 @@ static int parse_url(struct bridge_client *b, const char *url, struct err *err)
 		rest = span_n(rest.ptr + 6, rest.len - 6);
 		b->tls = true;
 	} else {
-		return err_set(err, ERR_INVALID, "'%s' is no bridge URL: it starts with ws:// or wss://",
-			url);
+		return err_set(err, ERR_INVALID,
+			"'%s' is no bridge URL: it starts with ws:// or wss://", url);
 	}
 	ptrdiff_t slash = span_find(rest, '/');
 	struct span authority = slash < 0 ? rest : span_n(rest.ptr, (size_t)slash);
@@ -263,16 +302,23 @@ static int parse_url(struct bridge_client *b, const char *url, struct err *err)
 	if (close > 0) {
 		host = span_n(authority.ptr + 1, (size_t)close - 1);
 		port = span_n(authority.ptr + close + 1, authority.len - (size_t)close - 1);
-		port = span_starts(port, SPAN(":")) ? span_n(port.ptr + 1, port.len - 1) :
-						      (struct span){ NULL, 0 };
+		port = span_starts(port, SPAN(":")) ? span_n(port.ptr + 1, port.len - 1)
+						    : (struct span){ NULL, 0 };
 	} else {
 		port = authority;
 		host = span_cut(&port, ':');
 	}
 	b->host = xstrndup(host.ptr, host.len);
-	uint64_t number = b->tls ? 443 : 4510;
+	uint64_t number = b->tls ? 4511 : 4510;
+	if (!b->tls && !is_loopback(host)) {
+		return err_set(err, ERR_INVALID,
+			"'%s' leaves this machine without TLS: use the wss:// URL that `offstage "
+			"serve` prints",
+			url);
+	}
 	if (!host.len || (port.ptr && (!span_u64(port, 65535, &number) || !number))) {
-		return err_set(err, ERR_INVALID, "'%s' is no bridge URL: host or port is missing", url);
+		return err_set(
+			err, ERR_INVALID, "'%s' is no bridge URL: host or port is missing", url);
 	}
 	b->port = (int)number;
 	return 0;
@@ -284,6 +330,7 @@ struct bridge_client *bridge_client_open(const struct bridge_client_config *c, s
 	b->config = *c;
 	b->token = xstrdup(c->token ? c->token : "");
 	b->app = xstrdup(c->app);
+	b->fingerprint = xstrdup(c->fingerprint ? c->fingerprint : "");
 	b->stage = xstrdup(c->stage);
 	b->session = session_create(on_session_message, b);
 	b->retry = timer_open(c->loop, on_retry, b);
@@ -295,9 +342,7 @@ struct bridge_client *bridge_client_open(const struct bridge_client_config *c, s
 		free_client(b);
 		return NULL;
 	}
-	struct lws_context_creation_info tls = { 0 };
-	tls.options = b->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0;
-	b->lws = link_context_create(c->loop, &tls, NULL);
+	b->lws = link_context_create(c->loop, NULL, b->tls);
 	if (!b->lws) {
 		free_client(b);
 		err_set(err, ERR_INTERNAL,
@@ -322,7 +367,8 @@ void bridge_client_close(struct bridge_client *b, void (*done)(void *ctx), void 
 	b->closed_ctx = ctx;
 	if (b->link.wsi && b->link.is_open) {
 		session_send(b->session, &(struct wire_message){ .type = WIRE_BYE,
-			.meta = SPAN("{\"code\":\"bye\",\"reason\":\"the agent is shutting down\"}") });
+						 .meta = SPAN("{\"code\":\"bye\",\"reason\":\"the "
+							      "agent is shutting down\"}") });
 		link_wake(&b->link);
 	}
 	/* The emulator cuts the link on BYE; the timer is for the one that does not. */

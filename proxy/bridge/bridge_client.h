@@ -11,9 +11,10 @@ struct bridge_client;
 
 struct bridge_client_config {
 	uv_loop_t *loop;
-	const char *url; /* ws://host:port/bridge or wss:// */
+	const char *url; /* ws://host:port/bridge (loopback only) or wss:// */
 	const char *token; /* "" = none */
-	const char *fingerprint; /* SHA-256 of the server's certificate, hex; "" = ordinary verification */
+	const char *
+		fingerprint; /* SHA-256 of the server's certificate, hex; "" = ordinary verification */
 	const char *app, *stage;
 	void *ctx;
 	/* WELCOME of a new session (not of a resumed one): send APP now. */
@@ -25,8 +26,8 @@ struct bridge_client_config {
 	void (*on_gone)(void *ctx, const char *why);
 };
 
-struct bridge_client *bridge_client_open(const struct bridge_client_config *c, struct err *err)
-	MUST_CHECK;
+struct bridge_client *bridge_client_open(
+	const struct bridge_client_config *c, struct err *err) MUST_CHECK;
 size_t bridge_client_send(struct bridge_client *b, const struct wire_message *m);
 /* Says BYE, closes, frees when the loop let go; then done. on_gone is not called. */
 void bridge_client_close(struct bridge_client *b, void (*done)(void *ctx), void *ctx);

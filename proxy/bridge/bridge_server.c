@@ -24,7 +24,11 @@
 #define HELLO_MS 5000
 
 /* greeting: no HELLO yet. known: on_agent was called. leaving: BYE is on its way out. */
-enum peer_state { PEER_GREETING, PEER_KNOWN, PEER_LEAVING };
+enum peer_state {
+	PEER_GREETING,
+	PEER_KNOWN,
+	PEER_LEAVING
+};
 
 struct bridge_peer {
 	struct list in_server; /* struct bridge_server.peers */
@@ -50,7 +54,8 @@ struct bridge_server {
 	struct bridge_server_config config;
 	char *token, *welcome;
 	struct lws_context *lws;
-	struct link *adopting; /* see link_context_create */
+	struct link_source source;
+	unsigned port; /* of the TLS listener; 0 = none */
 	struct list peers; /* struct bridge_peer */
 	unsigned counter;
 	bool closing;
@@ -84,8 +89,9 @@ static void peer_end(struct bridge_peer *p, const char *why)
 static void on_timer(void *ctx)
 {
 	struct bridge_peer *p = ctx;
-	peer_end(p, p->state == PEER_KNOWN ? "it did not come back in time" :
-					     p->state == PEER_GREETING ? "it never said HELLO" : p->gone_why);
+	peer_end(p, p->state == PEER_KNOWN      ? "it did not come back in time"
+		    : p->state == PEER_GREETING ? "it never said HELLO"
+						: p->gone_why);
 }
 
 /* Refuses or drops: BYE goes out, then the link is cut. */
@@ -105,7 +111,8 @@ static void peer_leave(struct bridge_peer *p, const char *code, const char *why)
 	json_add_member(&meta, "code", span_of(code));
 	json_add_member(&meta, "reason", span_of(why));
 	buf_add_char(&meta, '}');
-	session_send(p->session, &(struct wire_message){ .type = WIRE_BYE, .meta = buf_span(&meta) });
+	session_send(
+		p->session, &(struct wire_message){ .type = WIRE_BYE, .meta = buf_span(&meta) });
 	buf_fini(&meta);
 	if (p->link) {
 		link_wake(&p->link->link);
@@ -117,7 +124,8 @@ static struct bridge_peer *find_peer(struct bridge_server *s, const char *sessio
 {
 	LIST_FOR (node, &s->peers) {
 		struct bridge_peer *p = container_of(node, struct bridge_peer, in_server);
-		if (p->state == PEER_KNOWN && session_id && strcmp(p->session_id, session_id) == 0) {
+		if (p->state == PEER_KNOWN && session_id &&
+			strcmp(p->session_id, session_id) == 0) {
 			return p;
 		}
 	}
@@ -164,11 +172,13 @@ static void on_hello(struct bridge_peer *p, const cJSON *hello)
 	struct span token = json_span(hello, "token");
 	int version = (int)json_num(hello, "version", 0);
 	if (!secret_eq(token, span_of(s->token))) {
-		peer_leave(p, "token", "the token is wrong: take the one that `offstage serve` wrote");
+		peer_leave(
+			p, "token", "the token is wrong: take the one that `offstage serve` wrote");
 	} else if (version != WIRE_VERSION) {
 		char why[128];
 		snprintf(why, sizeof why,
-			"this emulator speaks bridge version %d, the agent %d: use the same offstage",
+			"this emulator speaks bridge version %d, the agent %d: use the same "
+			"offstage",
 			WIRE_VERSION, version);
 		peer_leave(p, "version", why);
 	} else {
@@ -267,35 +277,9 @@ static void on_closed(void *ctx, struct link *l, const char *why)
 	s->config.on_link(s->config.ctx, p, false, why);
 }
 
-/* --- public --------------------------------------------------------------------------------- */
-
-struct bridge_server *bridge_server_create(const struct bridge_server_config *c, struct err *err)
+/* Somebody new, with a socket that is to be bound. */
+static struct wslink *greeter(struct bridge_server *s)
 {
-	struct bridge_server *s = xalloc(sizeof *s);
-	s->config = *c;
-	s->config.grace_ms = c->grace_ms ? c->grace_ms : 30000;
-	s->token = xstrdup(c->token ? c->token : "");
-	s->welcome = xstrdup(c->welcome ? c->welcome : "");
-	list_init(&s->peers);
-	s->lws = link_context_create(c->loop, NULL, &s->adopting);
-	if (!s->lws) {
-		err_set(err, ERR_INTERNAL,
-			"libwebsockets cannot start (is libwebsockets-evlib-uv installed?)");
-		free(s->token);
-		free(s->welcome);
-		free(s);
-		return NULL;
-	}
-	return s;
-}
-
-bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
-{
-	struct lws_vhost *vhost = lws_get_vhost_by_name(s->lws, "default");
-	if (s->closing) {
-		close(fd);
-		return false;
-	}
 	struct bridge_peer *p = xalloc(sizeof *p);
 	struct wslink *w = xalloc(sizeof *w);
 	p->server = s;
@@ -309,11 +293,84 @@ bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
 	w->link.opened = on_opened;
 	w->link.closed = on_closed;
 	timer_arm(p->timer, HELLO_MS);
-	s->adopting = &w->link;
+	return w;
+}
+
+static struct link *on_accept(void *ctx)
+{
+	struct bridge_server *s = ctx;
+	return s->closing ? NULL : &greeter(s)->link;
+}
+
+/* --- public --------------------------------------------------------------------------------- */
+
+struct bridge_server *bridge_server_create(const struct bridge_server_config *c, struct err *err)
+{
+	struct bridge_server *s = xalloc(sizeof *s);
+	s->config = *c;
+	s->config.grace_ms = c->grace_ms ? c->grace_ms : 30000;
+	s->token = xstrdup(c->token ? c->token : "");
+	s->welcome = xstrdup(c->welcome ? c->welcome : "");
+	list_init(&s->peers);
+	s->source = (struct link_source){ .accept = on_accept, .ctx = s };
+	s->lws = link_context_create(c->loop, &s->source, c->tls);
+	if (!s->lws) {
+		err_set(err, ERR_INTERNAL,
+			"libwebsockets cannot start (is libwebsockets-evlib-uv installed?)");
+		free(s->token);
+		free(s->welcome);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+int bridge_server_listen(struct bridge_server *s, const char *host, unsigned port, const char *cert,
+	const char *key, struct err *err)
+{
+	struct lws_context_creation_info info = { 0 };
+	info.vhost_name = "tls";
+	info.iface = host;
+	info.port = (int)port;
+	info.protocols = link_protocols;
+	info.ssl_cert_filepath = cert;
+	info.ssl_private_key_filepath = key;
+	info.timeout_secs = HELLO_MS / 1000;
+	info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+		       LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_DISABLE_IPV6;
+	if (strchr(host, ':')) {
+		info.options &= ~(uint64_t)LWS_SERVER_OPTION_DISABLE_IPV6;
+	}
+	struct lws_vhost *vhost = lws_create_vhost(s->lws, &info);
+	if (!vhost) {
+		return err_set(err, ERR_BUSY,
+			"the bridge cannot listen on %s port %u with certificate '%s' and key "
+			"'%s': is the "
+			"port taken, or do they not fit each other?",
+			host, port, cert, key);
+	}
+	s->port = (unsigned)lws_get_vhost_listen_port(vhost);
+	return 0;
+}
+
+unsigned bridge_server_port(const struct bridge_server *s)
+{
+	return s->port;
+}
+
+bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
+{
+	struct lws_vhost *vhost = lws_get_vhost_by_name(s->lws, "default");
+	if (s->closing) {
+		close(fd);
+		return false;
+	}
+	struct wslink *w = greeter(s);
+	s->source.adopting = &w->link;
 	struct lws *wsi = lws_adopt_socket_vhost_readbuf(vhost, fd, head.ptr, head.len);
-	if (s->adopting) {
+	if (s->source.adopting) {
 		/* Nothing was called back yet: bind it here, or, if lws gave up (and closed fd), clean up. */
-		s->adopting = NULL;
+		s->source.adopting = NULL;
 		if (wsi) {
 			link_bind(&w->link, wsi);
 		} else {

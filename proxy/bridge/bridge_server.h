@@ -14,9 +14,12 @@ struct bridge_peer;
 
 struct bridge_server_config {
 	uv_loop_t *loop;
-	const char *token; /* agents must present it in HELLO; "" = none wanted (loopback `start`) */
+	const char
+		*token; /* agents must present it in HELLO; "" = none wanted (loopback `start`) */
+	bool tls; /* bridge_server_listen will be called */
 	unsigned grace_ms; /* how long a lost peer may come back; 0 = 30 s */
-	const char *welcome; /* JSON members for WELCOME: "\"region\":\"...\",\"account\":\"...\"" */
+	const char
+		*welcome; /* JSON members for WELCOME: "\"region\":\"...\",\"account\":\"...\"" */
 	void *ctx;
 	/* A new session said HELLO rightly (token, version). stage and app are valid for the call. */
 	void (*on_agent)(void *ctx, struct bridge_peer *p, const char *app, const char *stage);
@@ -27,8 +30,13 @@ struct bridge_server_config {
 	void (*on_gone)(void *ctx, struct bridge_peer *p, const char *why);
 };
 
-struct bridge_server *bridge_server_create(const struct bridge_server_config *c, struct err *err)
-	MUST_CHECK;
+struct bridge_server *bridge_server_create(
+	const struct bridge_server_config *c, struct err *err) MUST_CHECK;
+/* Takes agents over TLS as well, on a port of its own (0 = a free one): a numeric host, PEM files. */
+int bridge_server_listen(struct bridge_server *s, const char *host, unsigned port, const char *cert,
+	const char *key, struct err *err) MUST_CHECK;
+/* 0 if it does not listen. */
+unsigned bridge_server_port(const struct bridge_server *s);
 /* From on_upgrade: takes fd and the bytes read so far. False if it cannot (fd is closed then). */
 bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head);
 /* Says BYE, closes all, frees when the loop let go; then done. */

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,6 +84,20 @@ void link_cut(struct link *l, const char *why)
 	lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
+void link_peer_fingerprint(const struct link *l, char out[FINGERPRINT_LEN + 1])
+{
+	X509 *certificate = l->wsi ? SSL_get1_peer_certificate(lws_get_ssl(l->wsi)) : NULL;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	out[0] = '\0';
+	if (certificate && X509_digest(certificate, EVP_sha256(), digest, &n)) {
+		for (unsigned i = 0; i < n; i++) {
+			snprintf(out + (size_t)i * 2, 3, "%02x", digest[i]);
+		}
+	}
+	X509_free(certificate);
+}
+
 /* --- lws callbacks, one function a reason -------------------------------------------------- */
 
 static int on_established(struct link *l, struct lws *wsi)
@@ -125,7 +140,8 @@ static int on_writable(struct link *l)
 	}
 	ENSURE(!l->out.overflow);
 	size_t n = l->out.len - LWS_PRE;
-	if (lws_write(l->wsi, (unsigned char *)l->out.ptr + LWS_PRE, n, LWS_WRITE_BINARY) < (int)n) {
+	if (lws_write(l->wsi, (unsigned char *)l->out.ptr + LWS_PRE, n, LWS_WRITE_BINARY) <
+		(int)n) {
 		snprintf(l->why, sizeof l->why, "cannot write to the other end");
 		return -1;
 	}
@@ -160,16 +176,20 @@ static struct link *link_of(struct lws *wsi, enum lws_callback_reasons reason)
 	if (l || reason != LWS_CALLBACK_ESTABLISHED) {
 		return l;
 	}
-	struct link **adopting = lws_context_user(lws_get_context(wsi));
-	if (adopting && *adopting) {
-		l = TAKE(*adopting);
+	struct link_source *source = lws_context_user(lws_get_context(wsi));
+	if (source && !lws_is_ssl(wsi) && source->adopting) {
+		l = TAKE(source->adopting);
+	} else if (source && lws_is_ssl(wsi) && source->accept) {
+		l = source->accept(source->ctx);
+	}
+	if (l) {
 		link_bind(l, wsi);
 	}
 	return l;
 }
 
-static int dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-	size_t len)
+static int dispatch(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	(void)user;
 	struct link *l = link_of(wsi, reason);
@@ -177,7 +197,8 @@ static int dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return on_request(wsi);
 	}
 	if (!l) {
-		return 0;
+		/* Nobody's WebSocket, or a browser on the TLS port: closed. */
+		return reason == LWS_CALLBACK_ESTABLISHED || reason == LWS_CALLBACK_HTTP ? -1 : 0;
 	}
 	switch (reason) {
 	case LWS_CALLBACK_ESTABLISHED:
@@ -229,24 +250,21 @@ static int keep_plugin(struct dl_phdr_info *info, size_t size, void *ctx)
 	return 0;
 }
 
-struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_context_creation_info *tls,
-	struct link **adopting)
+struct lws_context *link_context_create(uv_loop_t *loop, struct link_source *source, bool tls)
 {
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
 	void *loops[] = { loop };
 	struct lws_context_creation_info info = { 0 };
-	if (tls) {
-		info = *tls;
-	}
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	info.protocols = link_protocols;
-	info.user = adopting;
+	info.user = source;
 	info.foreign_loops = loops;
 	info.pt_serv_buf_size = READ_CHUNK;
 	info.gid = -1;
 	info.uid = -1;
 	/* Signals are the composition root's: without this option lws takes SIGTERM and others. */
-	info.options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
+		       (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0);
 	struct lws_context *lws = lws_create_context(&info);
 	dl_iterate_phdr(keep_plugin, NULL);
 	return lws;
@@ -270,7 +288,8 @@ static void on_context_idle(void *ctx)
 	}
 }
 
-void link_context_close(struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx)
+void link_context_close(
+	struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx)
 {
 	struct context_close *c = xalloc(sizeof *c);
 	*c = (struct context_close){ lws, NULL, done, ctx };

@@ -9,6 +9,7 @@
 #include <libwebsockets.h>
 #include <uv.h>
 
+#include "proxy/bridge/certificate.h"
 #include "proxy/net/timer.h"
 #include "proxy/wire/session.h"
 
@@ -41,15 +42,26 @@ void link_attach(struct link *l, struct session *s);
 void link_wake(struct link *l);
 /* Closes soon; `closed` follows. Safe from anywhere. */
 void link_cut(struct link *l, const char *why);
+/* The SHA-256 of the other end's certificate, lower-case hex; "" if it showed none. */
+void link_peer_fingerprint(const struct link *l, char out[FINGERPRINT_LEN + 1]);
 
 /* The lws protocol table (one entry and the end mark) for both ends. */
 extern const struct lws_protocols link_protocols[];
 
-/* A context on our loop without signal handling of its own and without a listener. `adopting`, if not
- * NULL, names the link that takes the next unbound socket: lws calls back from inside the adopt call,
- * before it has returned the wsi. */
-struct lws_context *link_context_create(uv_loop_t *loop, const struct lws_context_creation_info *tls,
-	struct link **adopting);
+/* Whose link takes a socket that has just become a WebSocket. Memory of the owner. */
+struct link_source {
+	/* An adopted one: lws calls back from inside the adopt call, before it has returned the wsi. */
+	struct link *adopting;
+	/* One that came over TLS, by lws's own listener; NULL = not wanted. */
+	struct link *(*accept)(void *ctx);
+	void *ctx;
+};
+
+/* A context on our loop without signal handling of its own and without a listener. `source` is NULL at
+ * the end that only connects. `tls`: some of its sockets will speak it; getting ready for that takes a
+ * while, so not for every `start`. */
+struct lws_context *link_context_create(uv_loop_t *loop, struct link_source *source, bool tls);
 /* Closes what the context still holds (`closed` of its links runs inside), and frees it some turns
  * later, when lws's handles have left the loop; then done (NULL allowed). */
-void link_context_close(struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx);
+void link_context_close(
+	struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx);
