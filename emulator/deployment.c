@@ -43,13 +43,13 @@ struct provider {
 	struct list link;
 	struct login *login;
 	char *issuer; /* without a trailing slash */
-	char url[64];
+	char url[300];
 };
 
 struct deployment {
 	struct deployment_config config;
 	char *app, *stage;
-	char service_url[64];
+	char service_url[300];
 	struct lambda *lambda;
 	struct auth *auth;
 	struct gateway *gateway;
@@ -90,9 +90,9 @@ static int send_invoke(void *ctx, uint64_t wire_id, struct span meta, struct spa
 	if (!a) {
 		return -ERR_UNAVAILABLE;
 	}
-	size_t waiting = bridge_peer_send(a->peer, &(struct wire_message){ .type = WIRE_INVOKE,
-							   .id = wire_id, .meta = meta,
-							   .payload = payload });
+	size_t waiting = bridge_peer_send(a->peer,
+		&(struct wire_message){
+			.type = WIRE_INVOKE, .id = wire_id, .meta = meta, .payload = payload });
 	if (waiting > MAX_WAITING) {
 		log_warn("emulator", "%s is %zu bytes behind", bridge_peer_name(a->peer), waiting);
 	}
@@ -104,8 +104,8 @@ static int send_invoke(void *ctx, uint64_t wire_id, struct span meta, struct spa
 	return 0;
 }
 
-static void send_to_flight(struct deployment *d, uint64_t wire_id, enum wire_type type,
-	struct span meta)
+static void send_to_flight(
+	struct deployment *d, uint64_t wire_id, enum wire_type type, struct span meta)
 {
 	struct flight *f;
 	HASH_FIND(hh, d->flights, &wire_id, sizeof wire_id, f);
@@ -118,6 +118,19 @@ static void send_to_flight(struct deployment *d, uint64_t wire_id, enum wire_typ
 static void send_cancel(void *ctx, uint64_t wire_id)
 {
 	send_to_flight(ctx, wire_id, WIRE_CANCEL, SPAN("{}"));
+}
+
+static void send_credit(void *ctx, uint64_t wire_id, size_t bytes)
+{
+	char meta[48];
+	int n = snprintf(meta, sizeof meta, "{\"bytes\":%zu}", bytes);
+	send_to_flight(ctx, wire_id, WIRE_CREDIT, span_n(meta, (size_t)n));
+}
+
+static void on_dead_letter(void *ctx, const char *line)
+{
+	(void)ctx;
+	console_line(STYLE_RED, "%s", line);
 }
 
 static void end_flight(struct deployment *d, uint64_t wire_id)
@@ -160,8 +173,8 @@ static void on_access_log(void *ctx, const char *api, struct span line)
 	narrate_access_log(api, line);
 }
 
-static void on_cognito_refused(void *ctx, const char *operation, const char *type,
-	const char *reason)
+static void on_cognito_refused(
+	void *ctx, const char *operation, const char *type, const char *reason)
 {
 	(void)ctx;
 	narrate_service_refused("Cognito Identity", operation, type, reason);
@@ -181,11 +194,18 @@ static void on_model_released(void *ctx, const struct model *model)
 	}
 }
 
+static void write_url(const struct deployment *d, char *out, size_t size, unsigned port)
+{
+	const char *host = d->config.emulator->public_host;
+	bool v6 = strchr(host, ':') != NULL;
+	snprintf(out, size, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
 /* Opens the API's listener on its first appearance; later models find it open. */
 static const char *resolve_address(void *ctx, const char *kind, const char *key)
 {
 	struct deployment *d = ctx;
-	static char url[80];
+	static char url[320];
 	if (strcmp(kind, "api") != 0) {
 		snprintf(url, sizeof url, "%s/", d->service_url);
 		return url;
@@ -196,7 +216,7 @@ static const char *resolve_address(void *ctx, const char *kind, const char *key)
 			service_explain_busy(&d->listen_err, port);
 		}
 	}
-	snprintf(url, sizeof url, "http://localhost:%u", gateway_port(d->gateway, key));
+	write_url(d, url, sizeof url, gateway_port(d->gateway, key));
 	return url;
 }
 
@@ -286,7 +306,8 @@ static void collect_logins(struct wanted_logins *w, const struct model *m)
 			struct wanted_login *l =
 				a->type == MODEL_AUTH_JWT ? want_login(w, a->issuer) : NULL;
 			for (size_t k = 0; l && k < a->audience.n; k++) {
-				add_text(w->arena, &l->audiences, &l->n_audiences, a->audience.at[k]);
+				add_text(w->arena, &l->audiences, &l->n_audiences,
+					a->audience.at[k]);
 			}
 		}
 	}
@@ -296,10 +317,15 @@ static int open_provider(struct deployment *d, const struct wanted_login *wanted
 	const struct login_app *app, struct err *err)
 {
 	const struct emulator_config *e = d->config.emulator;
-	struct login_config config = { .loop = e->loop, .clock = e->clock, .store = d->config.store,
-		.issuer = wanted->issuer, .allow_callbacks = e->allow_callbacks,
-		.n_allow_callbacks = e->n_allow_callbacks, .host = e->host,
-		.on_event = on_login_event, .ctx = d };
+	struct login_config config = { .loop = e->loop,
+		.clock = e->clock,
+		.store = d->config.store,
+		.issuer = wanted->issuer,
+		.allow_callbacks = e->allow_callbacks,
+		.n_allow_callbacks = e->n_allow_callbacks,
+		.host = e->host,
+		.on_event = on_login_event,
+		.ctx = d };
 	struct login *login = login_create(&config, app, err);
 	if (!login) {
 		return err_wrap(err, "login for %s", wanted->issuer);
@@ -314,7 +340,7 @@ static int open_provider(struct deployment *d, const struct wanted_login *wanted
 	struct provider *p = xalloc(sizeof *p);
 	p->login = login;
 	p->issuer = xstrdup(wanted->issuer);
-	snprintf(p->url, sizeof p->url, "http://localhost:%u", login_port(login));
+	write_url(d, p->url, sizeof p->url, login_port(login));
 	list_push_back(&d->providers, &p->link);
 	return 0;
 }
@@ -330,8 +356,10 @@ static int open_logins(struct deployment *d, const struct model *m, struct err *
 	}
 	for (size_t i = 0; i < w.n && !rc; i++) {
 		struct wanted_login *l = &w.at[i];
-		struct login_app app = { .name = d->app, .client_ids = l->clients,
-			.n_client_ids = l->n_clients, .audiences = l->audiences,
+		struct login_app app = { .name = d->app,
+			.client_ids = l->clients,
+			.n_client_ids = l->n_clients,
+			.audiences = l->audiences,
 			.n_audiences = l->n_audiences };
 		struct provider *known = find_provider(d, l->issuer);
 		if (known) {
@@ -365,8 +393,8 @@ static int swap_model(struct deployment *d, struct model *m, struct err *err)
 	return 0;
 }
 
-static struct model *build_model(struct deployment *d, struct span payload, const cJSON *meta,
-	struct err *err)
+static struct model *build_model(
+	struct deployment *d, struct span payload, const cJSON *meta, struct err *err)
 {
 	AUTO_JSON cJSON *app = json_parse(payload, err);
 	if (!app) {
@@ -374,10 +402,13 @@ static struct model *build_model(struct deployment *d, struct span payload, cons
 		return NULL;
 	}
 	const char *region = json_str(meta, "region");
-	struct model_input in = { .app = d->app, .stage = d->stage,
+	struct model_input in = { .app = d->app,
+		.stage = d->stage,
 		.region = region && *region ? region : "us-east-1",
-		.account = d->config.emulator->account, .stacks = json_array(app, "stacks"),
-		.resolve = resolve_address, .ctx = d };
+		.account = d->config.emulator->account,
+		.stacks = json_array(app, "stacks"),
+		.resolve = resolve_address,
+		.ctx = d };
 	d->listen_err = (struct err)ERR_INIT;
 	struct model *m = model_build(&in, err);
 	if (m && d->listen_err.code) {
@@ -400,14 +431,18 @@ static int write_outputs(struct deployment *d, struct buf *out, struct err *err)
 			logins[n++] = (struct outputs_login){ p->issuer, p->url };
 		}
 	}
-	struct outputs_input in = { .model = d->model, .service = d->service_url,
-		.service_port = d->config.service_port, .logins = logins, .n_logins = n,
-		.store = d->config.store, .clock = d->config.emulator->clock };
+	struct outputs_input in = { .model = d->model,
+		.service = d->service_url,
+		.service_port = d->config.service_port,
+		.logins = logins,
+		.n_logins = n,
+		.store = d->config.store,
+		.clock = d->config.emulator->clock };
 	return outputs_write(&in, out, err);
 }
 
-static void send_outputs(struct bridge_peer *p, uint64_t id, const struct buf *outputs,
-	const struct err *err)
+static void send_outputs(
+	struct bridge_peer *p, uint64_t id, const struct buf *outputs, const struct err *err)
 {
 	struct buf meta = BUF_INIT(16384);
 	buf_add_char(&meta, '{');
@@ -416,8 +451,10 @@ static void send_outputs(struct bridge_peer *p, uint64_t id, const struct buf *o
 		json_add_member(&meta, "error", span_of(err->msg));
 	}
 	buf_add_char(&meta, '}');
-	bridge_peer_send(p, &(struct wire_message){ .type = WIRE_OUTPUTS, .id = id,
-				    .meta = buf_span(&meta), .payload = buf_span(outputs) });
+	bridge_peer_send(p, &(struct wire_message){ .type = WIRE_OUTPUTS,
+				    .id = id,
+				    .meta = buf_span(&meta),
+				    .payload = buf_span(outputs) });
 	buf_fini(&meta);
 }
 
@@ -448,7 +485,8 @@ static void on_log(struct deployment *d, const struct wire_message *m)
 	}
 }
 
-void deployment_on_message(struct deployment *d, struct bridge_peer *p, const struct wire_message *m)
+void deployment_on_message(
+	struct deployment *d, struct bridge_peer *p, const struct wire_message *m)
 {
 	switch (m->type) {
 	case WIRE_APP:
@@ -526,21 +564,20 @@ size_t deployment_agents(const struct deployment *d)
 /* --- the service port ------------------------------------------------------------------------ */
 
 /* On loopback unsigned calls pass, as every local tool sends them; a signature that is there is the
- * client's business. Beyond loopback the service is as strict as the cloud. */
+ * client's business. So do our own commands', which know the bridge's token. Beyond loopback the service is as strict as the cloud. */
 static bool authorize_invoke(void *ctx, const struct http_request *r, const char *action,
 	const char *resource, char *reason, size_t size)
 {
 	struct deployment *d = ctx;
-	const char *host = d->config.emulator->host;
-	if (strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 ||
-		strcmp(host, "::1") == 0) {
+	const struct emulator_config *e = d->config.emulator;
+	if (service_is_loopback(e->host) || service_has_token(r, e->token)) {
 		return true;
 	}
 	struct auth_caller caller;
 	const char *check = "", *why = "", *aws_error = "";
 	bool good = auth_verify_sigv4(d->auth, r, "lambda", 900, r->arena, &caller, &check, &why,
 			    &aws_error) &&
-		auth_allowed(d->auth, &caller, action, resource, r, r->arena, &why);
+		    auth_allowed(d->auth, &caller, action, resource, r, r->arena, &why);
 	if (!good) {
 		snprintf(reason, size, "%s", why);
 	}
@@ -568,8 +605,14 @@ static int issue_tokens(void *ctx, const char *issuer, const char *user, const c
 	const char *scope, const char *audience, struct buf *out, struct err *err)
 {
 	struct provider *p = choose_provider(ctx, issuer, err);
-	return p ? login_issue_tokens(p->login, user, client_id, scope, audience, out, err) :
-		   -(int)err->code;
+	return p ? login_issue_tokens(p->login, user, client_id, scope, audience, out, err)
+		 : -(int)err->code;
+}
+
+bool deployment_is_addressed(
+	const struct deployment *d, const struct addressee *a, struct arena *arena)
+{
+	return d->model && addressee_is(a, d->model, arena);
 }
 
 bool deployment_on_request(struct deployment *d, struct http_exchange *x)
@@ -584,8 +627,10 @@ bool deployment_on_request(struct deployment *d, struct http_exchange *x)
 		return true;
 	}
 	if (control_handles(r->path)) {
-		control_request(&(struct control){ .model = d->model, .history = d->history,
-					.issue_tokens = issue_tokens, .ctx = d },
+		control_request(&(struct control){ .model = d->model,
+					.history = d->history,
+					.issue_tokens = issue_tokens,
+					.ctx = d },
 			x);
 		return true;
 	}
@@ -597,19 +642,32 @@ bool deployment_on_request(struct deployment *d, struct http_exchange *x)
 static void create_rooms(struct deployment *d)
 {
 	const struct emulator_config *e = d->config.emulator;
-	d->gateway = gateway_create(&(struct gateway_config){ .loop = e->loop, .clock = e->clock,
-		.auth = d->auth, .lambda = d->lambda, .http = d->config.http, .host = e->host,
+	d->gateway = gateway_create(&(struct gateway_config){ .loop = e->loop,
+		.clock = e->clock,
+		.auth = d->auth,
+		.lambda = d->lambda,
+		.http = d->config.http,
+		.host = e->host,
 		.events = { .on_refused = on_refused, .on_access_log = on_access_log },
-		.released = on_model_released, .ctx = d });
-	d->cognito = cognito_create(&(struct cognito_config){ .clock = e->clock, .auth = d->auth,
-		.store = d->config.store, .account = e->account, .region = "us-east-1",
-		.on_refused = on_cognito_refused, .ctx = d });
+		.released = on_model_released,
+		.ctx = d });
+	d->cognito = cognito_create(&(struct cognito_config){ .clock = e->clock,
+		.auth = d->auth,
+		.store = d->config.store,
+		.account = e->account,
+		.region = "us-east-1",
+		.on_refused = on_cognito_refused,
+		.ctx = d });
 	d->invoke_api = invoke_api_create(&(struct invoke_api_config){ .loop = e->loop,
-		.clock = e->clock, .lambda = d->lambda, .authorize = authorize_invoke, .ctx = d });
+		.clock = e->clock,
+		.lambda = d->lambda,
+		.authorize = authorize_invoke,
+		.on_dead_letter = on_dead_letter,
+		.ctx = d });
 }
 
-struct deployment *deployment_create(const struct deployment_config *c, const char *app,
-	const char *stage, struct err *err)
+struct deployment *deployment_create(
+	const struct deployment_config *c, const char *app, const char *stage, struct err *err)
 {
 	struct deployment *d = xalloc(sizeof *d);
 	d->config = *c;
@@ -618,15 +676,21 @@ struct deployment *deployment_create(const struct deployment_config *c, const ch
 	d->history = history_create();
 	list_init(&d->providers);
 	list_init(&d->agents);
-	snprintf(d->service_url, sizeof d->service_url, "http://localhost:%u", c->service_port);
+	write_url(d, d->service_url, sizeof d->service_url, c->service_port);
 	d->lambda = lambda_create(c->emulator->loop, c->emulator->clock,
-		&(struct lambda_dispatch){ .ctx = d, .send = send_invoke, .cancel = send_cancel,
-			.on_start = on_invocation_start, .on_end = on_invocation_end });
-	d->auth = auth_create(
-		&(struct auth_config){ .loop = c->emulator->loop, .clock = c->emulator->clock,
-			.store = c->store, .lambda = d->lambda, .http = c->http,
-			.credentials_file = c->emulator->credentials_file,
-			.local_logins = !c->emulator->remote_login },
+		&(struct lambda_dispatch){ .ctx = d,
+			.send = send_invoke,
+			.cancel = send_cancel,
+			.credit = send_credit,
+			.on_start = on_invocation_start,
+			.on_end = on_invocation_end });
+	d->auth = auth_create(&(struct auth_config){ .loop = c->emulator->loop,
+				      .clock = c->emulator->clock,
+				      .store = c->store,
+				      .lambda = d->lambda,
+				      .http = c->http,
+				      .credentials_file = c->emulator->credentials_file,
+				      .local_logins = !c->emulator->remote_login },
 		err);
 	if (!d->auth) {
 		lambda_destroy(d->lambda);

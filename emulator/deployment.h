@@ -5,6 +5,7 @@
  * every room and answers with OUTPUTS. A model that cannot be built changes nothing: the old one stays. */
 #pragma once
 
+#include "emulator/addressee.h"
 #include "emulator/auth/auth.h"
 #include "emulator/emulator.h"
 #include "proxy/bridge/bridge_server.h"
@@ -31,7 +32,11 @@ bool deployment_is(const struct deployment *d, const char *app, const char *stag
 void deployment_add_agent(struct deployment *d, struct bridge_peer *p);
 void deployment_remove_agent(struct deployment *d, struct bridge_peer *p, const char *why);
 size_t deployment_agents(const struct deployment *d);
-void deployment_on_message(struct deployment *d, struct bridge_peer *p, const struct wire_message *m);
+void deployment_on_message(
+	struct deployment *d, struct bridge_peer *p, const struct wire_message *m);
 
+/* Is the request of the service port meant for this one of several? */
+bool deployment_is_addressed(
+	const struct deployment *d, const struct addressee *a, struct arena *arena);
 /* Requests of the service port. False: not for this room. */
 bool deployment_on_request(struct deployment *d, struct http_exchange *x);

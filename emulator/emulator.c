@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "emulator/control.h"
 #include "emulator/deployment.h"
 #include "emulator/service.h"
 #include "proxy/base/alloc.h"
@@ -23,7 +24,7 @@ struct entry {
 
 struct emulator {
 	struct emulator_config config; /* strings below are ours */
-	char *host, *account, *token, *credentials_file;
+	char *host, *public_host, *account, *token, *credentials_file;
 	struct store *store;
 	struct http_client *http;
 	struct http_server *service;
@@ -44,8 +45,8 @@ static unsigned take_port(void *ctx)
 
 /* --- agents ------------------------------------------------------------------------------- */
 
-static struct deployment *deployment_for(struct emulator *e, const char *app, const char *stage,
-	struct err *err)
+static struct deployment *deployment_for(
+	struct emulator *e, const char *app, const char *stage, struct err *err)
 {
 	LIST_FOR (node, &e->deployments) {
 		struct entry *entry = container_of(node, struct entry, link);
@@ -53,8 +54,12 @@ static struct deployment *deployment_for(struct emulator *e, const char *app, co
 			return entry->deployment;
 		}
 	}
-	struct deployment_config c = { .emulator = &e->config, .store = e->store, .http = e->http,
-		.service_port = http_server_port(e->service), .take_port = take_port, .ctx = e };
+	struct deployment_config c = { .emulator = &e->config,
+		.store = e->store,
+		.http = e->http,
+		.service_port = http_server_port(e->service),
+		.take_port = take_port,
+		.ctx = e };
 	struct deployment *d = deployment_create(&c, app, stage, err);
 	if (d) {
 		struct entry *entry = xalloc(sizeof *entry);
@@ -105,31 +110,71 @@ static void on_gone(void *ctx, struct bridge_peer *p, const char *why)
 
 /* --- the service port ---------------------------------------------------------------------- */
 
-/* The deployment whose request it is. With one app there is no question. */
+/* With one app there is no question; with several, whose pool, role or function is named. What names
+ * none is answered by the first, as an account is by its own. */
+static struct deployment *addressed(struct emulator *e, const struct http_request *r)
+{
+	struct deployment *first = NULL;
+	struct addressee a;
+	LIST_FOR (node, &e->deployments) {
+		struct deployment *d = container_of(node, struct entry, link)->deployment;
+		if (!first) {
+			first = d;
+			if (node->next == &e->deployments) {
+				break;
+			}
+			addressee_read(&a, r, e->store);
+		}
+		if (deployment_is_addressed(d, &a, r->arena)) {
+			return d;
+		}
+	}
+	return first;
+}
+
+/* From another machine our own endpoints, which hand out anybody's tokens, are for who has the bridge's. */
+static bool may_control(const struct emulator *e, const struct http_request *r)
+{
+	return !control_handles(r->path) || service_is_loopback(r->peer) ||
+	       service_has_token(r, e->token);
+}
+
 static void on_request(void *ctx, struct http_exchange *x)
 {
 	struct emulator *e = ctx;
 	const struct http_request *r = http_request(x);
 	char refusal[256];
-	if (!service_admits(r, e->host, http_server_port(e->service), refusal, sizeof refusal)) {
+	struct service_names names = { e->host, e->public_host, http_server_port(e->service) };
+	if (!service_admits(r, &names, refusal, sizeof refusal)) {
 		service_reply_message(x, 403, refusal);
 		return;
 	}
-	LIST_FOR (node, &e->deployments) {
-		struct deployment *d = container_of(node, struct entry, link)->deployment;
-		if (deployment_on_request(d, x)) {
-			return;
-		}
+	if (span_is(r->path, "/bridge")) {
+		service_reply_message(x, 403,
+			"agents connect here from this machine only; from others over TLS, by the "
+			"URL that "
+			"`offstage serve` prints");
+		return;
 	}
-	service_reply_message(x, list_empty(&e->deployments) ? 503 : 404,
-		list_empty(&e->deployments) ? "no app is connected to this emulator yet" :
-					      "no emulated service answers this request");
+	if (!may_control(e, r)) {
+		service_reply_message(x, 403,
+			"from another machine this wants the bridge's token "
+			"(Authorization: Bearer)");
+		return;
+	}
+	struct deployment *d = addressed(e, r);
+	if (!d || !deployment_on_request(d, x)) {
+		service_reply_message(x, d ? 404 : 503,
+			d ? "no emulated service answers this request"
+			  : "no app is connected to this emulator yet");
+	}
 }
 
 static bool on_upgrade(void *ctx, struct span path, struct span head, int fd)
 {
 	struct emulator *e = ctx;
-	return span_is(path, "/bridge") && !e->closing && bridge_server_adopt(e->bridge, fd, head);
+	return span_is(path, "/bridge") && !e->closing && service_is_loopback_socket(fd) &&
+	       bridge_server_adopt(e->bridge, fd, head);
 }
 
 /* --- opening ------------------------------------------------------------------------------- */
@@ -148,24 +193,41 @@ static int open_bridge(struct emulator *e, struct err *err)
 {
 	AUTO_FREE char *welcome =
 		xasprintf("\"region\":\"\",\"account\":\"%s\"", e->config.account);
-	e->bridge = bridge_server_create(
-		&(struct bridge_server_config){ .loop = e->config.loop, .token = e->token,
-			.welcome = welcome, .ctx = e, .on_agent = on_agent,
-			.on_message = on_message, .on_link = on_link, .on_gone = on_gone },
+	e->bridge = bridge_server_create(&(struct bridge_server_config){ .loop = e->config.loop,
+						 .token = e->token,
+						 .tls = e->config.tls_cert != NULL,
+						 .welcome = welcome,
+						 .ctx = e,
+						 .on_agent = on_agent,
+						 .on_message = on_message,
+						 .on_link = on_link,
+						 .on_gone = on_gone },
 		err);
-	return e->bridge ? 0 : -(int)err->code;
+	if (!e->bridge) {
+		return -(int)err->code;
+	}
+	if (e->config.tls_cert && bridge_server_listen(e->bridge, e->host, take_port(e),
+					  e->config.tls_cert, e->config.tls_key, err)) {
+		bridge_server_close(TAKE(e->bridge), NULL, NULL);
+		return -(int)err->code;
+	}
+	return 0;
 }
 
 static int open_service(struct emulator *e, struct err *err)
 {
 	e->service = http_server_open(e->config.loop, e->host, e->config.port,
-		&(struct http_server_config){ .ctx = e, .on_request = on_request,
-			.on_upgrade = on_upgrade, .max_body = 16u << 20, .max_head = 64u << 10,
-			.idle_timeout_ms = 120000, .send_date = true },
+		&(struct http_server_config){ .ctx = e,
+			.on_request = on_request,
+			.on_upgrade = on_upgrade,
+			.max_body = 16u << 20,
+			.max_head = 64u << 10,
+			.idle_timeout_ms = 120000,
+			.send_date = true },
 		err);
 	if (!e->service) {
-		return err->code == ERR_BUSY ? service_explain_busy(err, e->config.port) :
-					       -(int)err->code;
+		return err->code == ERR_BUSY ? service_explain_busy(err, e->config.port)
+					     : -(int)err->code;
 	}
 	e->next_port = e->config.port ? http_server_port(e->service) + 1 : 0;
 	return 0;
@@ -175,6 +237,7 @@ static void free_emulator(struct emulator *e)
 {
 	store_close(e->store);
 	free(e->host);
+	free(e->public_host);
 	free(e->account);
 	free(e->token);
 	free(e->credentials_file);
@@ -186,10 +249,12 @@ struct emulator *emulator_open(const struct emulator_config *config, struct err 
 	struct emulator *e = xalloc(sizeof *e);
 	e->config = *config;
 	e->host = xstrdup(config->host);
+	e->public_host = xstrdup(config->public_host ? config->public_host : "localhost");
 	e->account = xstrdup(config->account ? config->account : "123456789012");
 	e->token = xstrdup(config->token);
 	e->credentials_file = config->credentials_file ? xstrdup(config->credentials_file) : NULL;
 	e->config.host = e->host;
+	e->config.public_host = e->public_host;
 	e->config.account = e->account;
 	e->config.token = e->token;
 	e->config.credentials_file = e->credentials_file;
@@ -210,6 +275,11 @@ struct emulator *emulator_open(const struct emulator_config *config, struct err 
 unsigned emulator_port(const struct emulator *e)
 {
 	return http_server_port(e->service);
+}
+
+unsigned emulator_bridge_port(const struct emulator *e)
+{
+	return bridge_server_port(e->bridge);
 }
 
 /* --- closing ------------------------------------------------------------------------------- */

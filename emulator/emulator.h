@@ -13,10 +13,15 @@ struct emulator_config {
 	uv_loop_t *loop;
 	const struct clock *clock;
 	const char *host; /* "127.0.0.1" */
-	unsigned port; /* service port; APIs and logins take the next ones; 0 = free ports everywhere */
+	const char *public_host; /* what URLs call this machine; NULL = "localhost" */
+	unsigned
+		port; /* service port; APIs and logins take the next ones; 0 = free ports everywhere */
 	const char *state_dir; /* holds state.db; NULL = nothing survives */
 	const char *account; /* 12 digits; NULL = the usual one */
 	const char *token; /* what agents must present */
+	const char *tls_cert,
+		*tls_key; /* PEM files: agents may come over TLS too, on a port of their
+					 * own; from beyond loopback they must. NULL = loopback only */
 	const char *credentials_file; /* NULL = none */
 	const char *const *allow_callbacks;
 	size_t n_allow_callbacks;
@@ -25,5 +30,7 @@ struct emulator_config {
 
 struct emulator *emulator_open(const struct emulator_config *config, struct err *err) MUST_CHECK;
 unsigned emulator_port(const struct emulator *e);
+/* Of the bridge over TLS; 0 = none. */
+unsigned emulator_bridge_port(const struct emulator *e);
 /* Refuses new work, says BYE to agents, closes every listener; then done. */
 void emulator_close(struct emulator *e, void (*done)(void *ctx), void *ctx);

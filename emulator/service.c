@@ -4,16 +4,20 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "emulator/cognito/cognito.h"
 #include "proxy/base/alloc.h"
+#include "proxy/base/digest.h"
 #include "proxy/base/json.h"
 
 /* The host part of "host[:port]". */
 static struct span host_of(struct span authority)
 {
-	ptrdiff_t bracket = authority.len && authority.ptr[0] == '[' ? span_find(authority, ']') : -1;
+	ptrdiff_t bracket =
+		authority.len && authority.ptr[0] == '[' ? span_find(authority, ']') : -1;
 	if (bracket > 0) {
 		return span_n(authority.ptr, (size_t)bracket + 1);
 	}
@@ -21,13 +25,54 @@ static struct span host_of(struct span authority)
 	return span_cut(&rest, ':');
 }
 
-static bool names_this_machine(struct span host, const char *configured)
+bool service_has_token(const struct http_request *r, const char *token)
 {
-	return span_iis(host, "localhost") || span_is(host, "127.0.0.1") || span_is(host, "[::1]") ||
-		span_iis(host, configured) || span_ends(host, SPAN(".localhost"));
+	struct span given = http_header_get(r, "authorization");
+	size_t scheme = strlen("Bearer ");
+	return token[0] && given.len > scheme && span_iis(span_n(given.ptr, scheme), "Bearer ") &&
+	       secret_eq(span_n(given.ptr + scheme, given.len - scheme), span_of(token));
 }
 
-static bool same_origin(struct span origin, const char *configured, unsigned port)
+bool service_is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+	       strcmp(host, "::1") == 0;
+}
+
+bool service_is_loopback_socket(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t n = sizeof peer;
+	char text[INET6_ADDRSTRLEN];
+	if (getpeername(fd, (struct sockaddr *)&peer, &n) ||
+		uv_ip_name((struct sockaddr *)&peer, text, sizeof text)) {
+		return false;
+	}
+	return service_is_loopback(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+}
+
+/* A name may be rebound to us by whoever owns it, a number may not. */
+static bool is_number(struct span host)
+{
+	AUTO_FREE char *text = xstrndup(host.ptr, host.len);
+	unsigned char address[16];
+	size_t n = strlen(text);
+	if (n > 2 && text[0] == '[') {
+		text[n - 1] = '\0';
+		return uv_inet_pton(AF_INET6, text + 1, address) == 0;
+	}
+	return uv_inet_pton(AF_INET, text, address) == 0;
+}
+
+static bool names_this_machine(struct span host, const struct service_names *names)
+{
+	return span_iis(host, "localhost") || span_is(host, "127.0.0.1") ||
+	       span_is(host, "[::1]") || span_iis(host, names->host) ||
+	       span_iis(host, names->public_host) || span_ends(host, SPAN(".localhost")) ||
+	       (!service_is_loopback(names->host) && is_number(host));
+}
+
+static bool same_origin(struct span origin, const struct service_names *names)
 {
 	if (!span_starts(origin, SPAN("http://"))) {
 		return false;
@@ -35,24 +80,25 @@ static bool same_origin(struct span origin, const char *configured, unsigned por
 	struct span authority = span_n(origin.ptr + 7, origin.len - 7);
 	struct span host = host_of(authority);
 	char tail[16];
-	int n = snprintf(tail, sizeof tail, ":%u", port);
-	return names_this_machine(host, configured) &&
-		span_eq(span_n(host.ptr + host.len, authority.len - host.len),
-			span_n(tail, (size_t)n));
+	int n = snprintf(tail, sizeof tail, ":%u", names->port);
+	return names_this_machine(host, names) &&
+	       span_eq(span_n(host.ptr + host.len, authority.len - host.len),
+		       span_n(tail, (size_t)n));
 }
 
-bool service_admits(const struct http_request *r, const char *host, unsigned port, char *refusal,
-	size_t size)
+bool service_admits(
+	const struct http_request *r, const struct service_names *names, char *refusal, size_t size)
 {
 	struct span called = http_header_get(r, "host");
-	if (called.ptr && !names_this_machine(host_of(called), host)) {
+	if (called.ptr && !names_this_machine(host_of(called), names)) {
 		snprintf(refusal, size,
 			"Host '%.*s' is not this emulator's: call it as localhost:%u or %s:%u",
-			(int)(called.len < 80 ? called.len : 80), called.ptr, port, host, port);
+			(int)(called.len < 80 ? called.len : 80), called.ptr, names->port,
+			names->public_host, names->port);
 		return false;
 	}
 	struct span origin = http_header_get(r, "origin");
-	if (origin.ptr && !cognito_handles(r) && !same_origin(origin, host, port)) {
+	if (origin.ptr && !cognito_handles(r) && !same_origin(origin, names)) {
 		snprintf(refusal, size, "pages of other origins may not call this endpoint");
 		return false;
 	}
@@ -66,7 +112,9 @@ void service_reply_message(struct http_exchange *x, int status, const char *mess
 	json_add_member(&body, "message", span_of(message));
 	buf_add_char(&body, '}');
 	const struct http_header type = { SPAN("content-type"), SPAN("application/json") };
-	http_reply(x, &(struct http_reply){ .status = status, .headers = &type, .n_headers = 1,
+	http_reply(x, &(struct http_reply){ .status = status,
+			      .headers = &type,
+			      .n_headers = 1,
 			      .body = buf_span(&body) });
 	buf_fini(&body);
 }
@@ -82,8 +130,8 @@ static unsigned long listening_inode(unsigned port)
 	while (f && !found && fgets(line, sizeof line, f)) {
 		unsigned local, state;
 		unsigned long inode;
-		int n = sscanf(line, "%*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %*s %lu", &local, &state,
-			&inode);
+		int n = sscanf(line, "%*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %*s %lu", &local,
+			&state, &inode);
 		if (n == 3 && local == port && state == 0x0a) {
 			found = inode;
 		}
@@ -144,6 +192,7 @@ int service_explain_busy(struct err *err, unsigned port)
 	char owner[128];
 	find_owner(port, owner, sizeof owner);
 	return err_set(err, ERR_BUSY,
-		"port %u is in use%s%s: stop it, or choose another with --port N (0 = any free port)",
+		"port %u is in use%s%s: stop it, or choose another with --port N (0 = any free "
+		"port)",
 		port, owner[0] ? " by " : "", owner);
 }
