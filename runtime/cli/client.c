@@ -42,9 +42,17 @@ int client_call(const char *method, const char *url, const struct http_header *h
 	uv_loop_t loop;
 	ENSURE(uv_loop_init(&loop) == 0);
 	struct http_client *http = http_client_create(&loop);
-	struct http_client_request r = { .method = method, .url = url, .headers = headers,
-		.n_headers = n, .body = body, .has_body = body.ptr != NULL, .timeout_ms = 900000,
-		.max_body = MAX_BODY, .on_head = on_head, .done = on_done, .ctx = &p };
+	struct http_client_request r = { .method = method,
+		.url = url,
+		.headers = headers,
+		.n_headers = n,
+		.body = body,
+		.has_body = body.ptr != NULL,
+		.timeout_ms = 900000,
+		.max_body = MAX_BODY,
+		.on_head = on_head,
+		.done = on_done,
+		.ctx = &p };
 	p.err.code = ERR_CANCELED;
 	http_client_send(http, &r);
 	while (p.err.code == ERR_CANCELED && uv_run(&loop, UV_RUN_ONCE)) {
@@ -79,7 +87,8 @@ struct span client_reply_header(const struct client_reply *r, const char *name)
 
 cJSON *client_post(const char *url, const char *target, struct span body, struct err *err)
 {
-	struct http_header headers[] = { { SPAN("content-type"), SPAN("application/x-amz-json-1.1") },
+	struct http_header headers[] = { { SPAN("content-type"),
+						 SPAN("application/x-amz-json-1.1") },
 		{ SPAN("x-amz-target"), span_of(target) } };
 	struct client_reply reply;
 	cJSON *tree = NULL;
@@ -103,7 +112,8 @@ cJSON *client_endpoints(const struct options *o, struct err *err)
 	struct paths p;
 	struct options here = *o;
 	here.dir = o->dir ? o->dir : ".";
-	cJSON *tree = paths_find(&p, &here, err) ? NULL : endpoints_read(p.endpoints, o->stage, err);
+	cJSON *tree =
+		paths_find(&p, &here, err) ? NULL : endpoints_read(p.endpoints, o->stage, err);
 	paths_fini(&p);
 	return tree;
 }
@@ -140,12 +150,12 @@ static int find_pool(const struct options *o, const char *service, const char **
 			}
 		}
 	}
-	return *tree ? err_set(err, ERR_NOT_FOUND, "the app has no identity pool for this login") :
-		       -(int)err->code;
+	return *tree ? err_set(err, ERR_NOT_FOUND, "the app has no identity pool for this login")
+		     : -(int)err->code;
 }
 
-static cJSON *cognito(const char *service, const char *operation, const char *id_name, const char *id,
-	const char *key, const char *id_token, struct err *err)
+static cJSON *cognito(const char *service, const char *operation, const char *id_name,
+	const char *id, const char *key, const char *id_token, struct err *err)
 {
 	AUTO_FREE char *target = xasprintf("AWSCognitoIdentityService.%s", operation);
 	struct buf body = BUF_INIT(1u << 20);
@@ -176,8 +186,8 @@ static int take_credentials(const cJSON *answer, struct client_credentials *out,
 	return 0;
 }
 
-int client_credentials(const struct options *o, const cJSON *endpoints, struct client_credentials *out,
-	struct err *err)
+int client_credentials(const struct options *o, const cJSON *endpoints,
+	struct client_credentials *out, struct err *err)
 {
 	const char *service = json_str(endpoints, "service");
 	const char *pool = NULL, *key = NULL;
@@ -187,12 +197,10 @@ int client_credentials(const struct options *o, const cJSON *endpoints, struct c
 	if (!id_token || find_pool(o, service, &pool, &key, &app, err)) {
 		return -(int)err->code;
 	}
-	AUTO_JSON cJSON *id =
-		cognito(service, "GetId", "IdentityPoolId", pool, key, id_token, err);
-	AUTO_JSON cJSON *answer = id ?
-		cognito(service, "GetCredentialsForIdentity", "IdentityId",
-			json_str(id, "IdentityId"), key, id_token, err) :
-		NULL;
+	AUTO_JSON cJSON *id = cognito(service, "GetId", "IdentityPoolId", pool, key, id_token, err);
+	AUTO_JSON cJSON *answer = id ? cognito(service, "GetCredentialsForIdentity", "IdentityId",
+					       json_str(id, "IdentityId"), key, id_token, err)
+				     : NULL;
 	return answer ? take_credentials(answer, out, err) : -(int)err->code;
 }
 

@@ -20,7 +20,8 @@ void client_reply_fini(struct client_reply *r);
 struct span client_reply_header(const struct client_reply *r, const char *name);
 
 /* A JSON POST; answers the parsed body of a 200, or NULL with the service's own words in err. */
-cJSON *client_post(const char *url, const char *target, struct span body, struct err *err) MUST_CHECK;
+cJSON *client_post(
+	const char *url, const char *target, struct span body, struct err *err) MUST_CHECK;
 
 /* endpoints.json of the stage that the options name. */
 cJSON *client_endpoints(const struct options *o, struct err *err) MUST_CHECK;
@@ -34,6 +35,6 @@ struct client_credentials {
 };
 
 /* Through login and identity pool, by the same calls that an app's client makes. */
-int client_credentials(const struct options *o, const cJSON *endpoints, struct client_credentials *out,
-	struct err *err) MUST_CHECK;
+int client_credentials(const struct options *o, const cJSON *endpoints,
+	struct client_credentials *out, struct err *err) MUST_CHECK;
 void client_credentials_fini(struct client_credentials *c);

@@ -50,10 +50,15 @@ static void start_command(struct exec *e, const cJSON *endpoints)
 	environment_init(&env);
 	environment_for_app(&env, endpoints, e->endpoints, e->access_key, e->secret);
 	uv_stdio_container_t stdio[3] = { { .flags = UV_INHERIT_FD, .data.fd = 0 },
-		{ .flags = UV_INHERIT_FD, .data.fd = 1 }, { .flags = UV_INHERIT_FD, .data.fd = 2 } };
+		{ .flags = UV_INHERIT_FD, .data.fd = 1 },
+		{ .flags = UV_INHERIT_FD, .data.fd = 2 } };
 	char **argv = environment_guard(&env, e->options->child);
-	uv_process_options_t o = { .exit_cb = on_command_exit, .file = argv[0], .args = argv,
-		.env = environment_take(&env), .stdio_count = 3, .stdio = stdio };
+	uv_process_options_t o = { .exit_cb = on_command_exit,
+		.file = argv[0],
+		.args = argv,
+		.env = environment_take(&env),
+		.stdio_count = 3,
+		.stdio = stdio };
 	e->process.data = e;
 	console_flush();
 	int rc = uv_spawn(e->loop, &e->process, &o);
@@ -83,8 +88,9 @@ static int write_credentials(struct exec *e, const char *dir, struct err *err)
 	id_random(e->access_key + 4, 16, ID_BASE32);
 	id_random(e->secret, 40, ID_BASE64);
 	e->credentials = xasprintf("%s/credentials", dir);
-	AUTO_FREE char *text = xasprintf(
-		"[exec]\naws_access_key_id = %s\naws_secret_access_key = %s\n", e->access_key, e->secret);
+	AUTO_FREE char *text =
+		xasprintf("[exec]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+			e->access_key, e->secret);
 	return file_replace(e->credentials, span_of(text), 0600, err);
 }
 
@@ -102,9 +108,12 @@ static int run_copy(struct exec *e, const struct paths *p, const char *scratch, 
 	e->loop = &loop;
 	ENSURE(uv_loop_init(&loop) == 0);
 	console_mute(); /* the terminal is the command's */
-	int code = run_app(&loop, &(struct run){ .options = &options, .app_dir = p->app,
-					  .stage_dir = scratch, .runtime_dir = p->runtime,
-					  .on_ready = on_ready, .ctx = e });
+	int code = run_app(&loop, &(struct run){ .options = &options,
+					  .app_dir = p->app,
+					  .stage_dir = scratch,
+					  .runtime_dir = p->runtime,
+					  .on_ready = on_ready,
+					  .ctx = e });
 	ENSURE(uv_loop_close(&loop) == 0);
 	return code;
 }

@@ -45,7 +45,8 @@ static void print_logs(const struct client_reply *reply)
 	buf_fini(&text);
 }
 
-static int invoke(const struct options *o, const cJSON *endpoints, struct span event, struct err *err)
+static int invoke(
+	const struct options *o, const cJSON *endpoints, struct span event, struct err *err)
 {
 	struct buf url = BUF_INIT(4096);
 	buf_addf(&url, "%s/2015-03-31/functions/", json_str(endpoints, "service"));
@@ -74,9 +75,9 @@ int cmd_invoke(const struct options *o)
 	struct err err = ERR_INIT;
 	struct buf event = BUF_INIT(MAX_EVENT);
 	AUTO_JSON cJSON *endpoints = client_endpoints(o, &err);
-	int rc = !endpoints || read_event(o, &event, &err) ?
-		-1 :
-		invoke(o, endpoints, buf_span(&event), &err);
+	int rc = !endpoints || read_event(o, &event, &err)
+			 ? -1
+			 : invoke(o, endpoints, buf_span(&event), &err);
 	if (err.code) {
 		console_problem("%s", err.msg);
 	}

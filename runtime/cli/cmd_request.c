@@ -28,17 +28,26 @@ static int sign(struct signed_headers *s, const char *method, const char *url,
 	struct span query = target;
 	struct span path = span_cut(&query, '?');
 	struct sigv4_claim claim = { .access_key = span_of(c->access_key),
-		.region = span_of(region), .service = SPAN("execute-api"),
-		.terminator = SPAN("aws4_request"), .signed_headers = SPAN(SIGNED_HEADERS),
+		.region = span_of(region),
+		.service = SPAN("execute-api"),
+		.terminator = SPAN("aws4_request"),
+		.signed_headers = SPAN(SIGNED_HEADERS),
 		.token = span_of(c->token) };
 	time_basic(claim.stamp, clock_now_ms(&clock_system));
 	claim.date = span_n(claim.stamp, 8);
 	struct http_header headers[] = { { SPAN("host"), span_n(authority, n) },
 		{ SPAN("x-amz-date"), span_n(claim.stamp, 16) },
 		{ SPAN("x-amz-security-token"), span_of(c->token) } };
-	struct http_request r = { .method = span_of(method), .target = target, .path = path,
-		.query = query, .minor = 1, .headers = headers, .n_headers = 3, .body = body,
-		.has_body = body.len > 0, .arena = s->arena };
+	struct http_request r = { .method = span_of(method),
+		.target = target,
+		.path = path,
+		.query = query,
+		.minor = 1,
+		.headers = headers,
+		.n_headers = 3,
+		.body = body,
+		.has_body = body.len > 0,
+		.arena = s->arena };
 	unsigned char key[SIGV4_KEY_LEN];
 	char signature[SIGV4_HEX_LEN];
 	sigv4_key(key, &claim, c->secret);
@@ -82,8 +91,8 @@ static void print_reply(const struct client_reply *reply)
 	}
 }
 
-static int send_request(const struct options *o, const cJSON *endpoints, struct arena *arena,
-	struct err *err)
+static int send_request(
+	const struct options *o, const cJSON *endpoints, struct arena *arena, struct err *err)
 {
 	struct signed_headers headers = { .arena = arena };
 	struct client_reply reply;
@@ -97,9 +106,9 @@ static int send_request(const struct options *o, const cJSON *endpoints, struct 
 		struct client_credentials c = { 0 };
 		int rc = client_credentials(o, endpoints, &c, err);
 		const char *colon = rc ? NULL : strchr(c.identity, ':');
-		const char *region = colon ?
-			arena_strndup(arena, c.identity, (size_t)(colon - c.identity)) :
-			"us-east-1";
+		const char *region =
+			colon ? arena_strndup(arena, c.identity, (size_t)(colon - c.identity))
+			      : "us-east-1";
 		rc = rc ? rc : sign(&headers, o->method, url, &c, region, body, err);
 		client_credentials_fini(&c);
 		if (rc) {

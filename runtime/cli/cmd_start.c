@@ -101,8 +101,11 @@ int cmd_start(const struct options *o)
 	console_line(STYLE_PLAIN, "Using stage: %s", o->stage);
 	console_line(STYLE_GREY, "Preparing your app");
 	ENSURE(uv_loop_init(&loop) == 0);
-	code = run_app(&loop, &(struct run){ .options = o, .app_dir = p.app, .state_dir = p.state,
-				      .stage_dir = p.stage, .runtime_dir = p.runtime,
+	code = run_app(&loop, &(struct run){ .options = o,
+				      .app_dir = p.app,
+				      .state_dir = p.state,
+				      .stage_dir = p.stage,
+				      .runtime_dir = p.runtime,
 				      .on_ready = on_ready });
 	int rc = uv_loop_close(&loop);
 	if (rc) {

@@ -55,8 +55,8 @@ cJSON *endpoints_read(const char *path, const char *stage, struct err *err)
 	if (!tree || !alive) {
 		cJSON_Delete(tree);
 		err_set(err, ERR_NOT_FOUND,
-			"nothing runs at stage '%s': start it first (offstage start --stage %s)", stage,
-			stage);
+			"nothing runs at stage '%s': start it first (offstage start --stage %s)",
+			stage, stage);
 		return NULL;
 	}
 	return tree;

@@ -36,7 +36,13 @@ static const struct command_row COMMANDS[] = {
 	{ "version", COMMAND_VERSION, "", "the version" },
 };
 
-enum kind { TEXT, NUMBER, FLAG, OPTIONAL_NUMBER, LIST };
+enum kind {
+	TEXT,
+	NUMBER,
+	FLAG,
+	OPTIONAL_NUMBER,
+	LIST
+};
 
 struct option_row {
 	const char *name; /* with dashes */
@@ -56,7 +62,8 @@ static const struct option_row OPTIONS[] = {
 		"service port; APIs and logins take the next ones (default: 4510; 0 = any free)" },
 	{ "--host", TEXT, IN(START) | IN(DEPLOY) | IN(SERVE), AT(host), 0, 0, 0, "ADDRESS",
 		"the address to listen on (default: 127.0.0.1)" },
-	{ "--json", FLAG, ANYWHERE, AT(json), 0, 0, 0, NULL, "one JSON object per event on stdout" },
+	{ "--json", FLAG, ANYWHERE, AT(json), 0, 0, 0, NULL,
+		"one JSON object per event on stdout" },
 	{ "--inspect", OPTIONAL_NUMBER, IN(START) | IN(CONNECT), AT(inspect), 1024, 65535, 9229,
 		"PORT", "let a debugger attach to handlers" },
 	{ "--max-concurrency", NUMBER, RUNS | IN(CONNECT), AT(max_concurrency), 1, 1000, 0, "N",
@@ -129,12 +136,13 @@ static int unknown_option(const char *arg, struct err *err)
 			best = OPTIONS[i].name;
 		}
 	}
-	return best ? err_set(err, ERR_INVALID, "unknown option '%s': did you mean '%s'?", arg, best) :
-		      err_set(err, ERR_INVALID, "unknown option '%s': see `offstage help`", arg);
+	return best ? err_set(err, ERR_INVALID, "unknown option '%s': did you mean '%s'?", arg,
+			      best)
+		    : err_set(err, ERR_INVALID, "unknown option '%s': see `offstage help`", arg);
 }
 
-static int set_number(struct options *o, const struct option_row *row, const char *value,
-	struct err *err)
+static int set_number(
+	struct options *o, const struct option_row *row, const char *value, struct err *err)
 {
 	uint64_t number;
 	if (!span_u64(span_of(value), row->max, &number) || number < row->min) {
@@ -145,21 +153,22 @@ static int set_number(struct options *o, const struct option_row *row, const cha
 	return 0;
 }
 
-static int set_text(struct options *o, const struct option_row *row, const char *value,
-	struct err *err)
+static int set_text(
+	struct options *o, const struct option_row *row, const char *value, struct err *err)
 {
 	if (row->offset != AT(remote_login)) {
 		*(const char **)(void *)((char *)o + row->offset) = value;
 		return 0;
 	}
 	o->remote_login = strcmp(value, "remote") == 0;
-	return o->remote_login || strcmp(value, "local") == 0 ?
-		0 :
-		err_set(err, ERR_INVALID, "--login is 'local' or 'remote', not '%s'", value);
+	return o->remote_login || strcmp(value, "local") == 0
+		       ? 0
+		       : err_set(err, ERR_INVALID, "--login is 'local' or 'remote', not '%s'",
+				 value);
 }
 
-static int set_option(struct options *o, const struct option_row *row, const char *value,
-	struct err *err)
+static int set_option(
+	struct options *o, const struct option_row *row, const char *value, struct err *err)
 {
 	switch (row->kind) {
 	case FLAG:
@@ -185,8 +194,8 @@ static bool good_stage(const char *s)
 {
 	bool first = (*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z');
 	return first && strlen(s) <= 64 &&
-		strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") ==
-		strlen(s);
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") ==
+		       strlen(s);
 }
 
 /* `npm run remove --stage prod` gives the script the bare word and npm_config_stage=true;
@@ -205,8 +214,8 @@ static void stage_from_npm(struct options *o, const char **words, size_t *n)
 }
 
 /* How many bare words a command must and may have, and where they go. */
-static int take_words(struct options *o, const char *name, const char **words, size_t n,
-	struct err *err)
+static int take_words(
+	struct options *o, const char *name, const char **words, size_t n, struct err *err)
 {
 	size_t must = 0;
 	const char **to[3] = { &o->dir, NULL, NULL };
@@ -234,14 +243,15 @@ static int take_words(struct options *o, const char *name, const char **words, s
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (i >= COUNT_OF(to) || !to[i]) {
-			return err_set(err, ERR_INVALID, "'%s' is one word too many for `offstage %s`",
-				words[i], name);
+			return err_set(err, ERR_INVALID,
+				"'%s' is one word too many for `offstage %s`", words[i], name);
 		}
 		*to[i] = words[i];
 	}
-	return n < must ? err_set(err, ERR_INVALID, "`offstage %s` needs %s: see `offstage help %s`",
-				  name, find_command(name)->arguments, name) :
-			  0;
+	return n < must
+		       ? err_set(err, ERR_INVALID, "`offstage %s` needs %s: see `offstage help %s`",
+				 name, find_command(name)->arguments, name)
+		       : 0;
 }
 
 static int require(const struct options *o, struct err *err)
@@ -303,8 +313,8 @@ static int parse_rest(struct options *o, const struct command_row *command, int 
 			return unknown_option(argv[i], err);
 		}
 		if (!(row->commands & (1u << command->command))) {
-			return err_set(err, ERR_INVALID, "`offstage %s` has no option %s", command->name,
-				row->name);
+			return err_set(err, ERR_INVALID, "`offstage %s` has no option %s",
+				command->name, row->name);
 		}
 		if (row->kind == OPTIONAL_NUMBER && !value) {
 			*(unsigned *)(void *)((char *)o + row->offset) = row->bare;
@@ -313,8 +323,8 @@ static int parse_rest(struct options *o, const struct command_row *command, int 
 		if (row->kind != FLAG && !value) {
 			value = i + 1 < argc ? argv[++i] : NULL;
 			if (!value) {
-				return err_set(err, ERR_INVALID, "%s needs a value: %s %s", row->name,
-					row->name, row->value);
+				return err_set(err, ERR_INVALID, "%s needs a value: %s %s",
+					row->name, row->name, row->value);
 			}
 		}
 		int rc = set_option(o, row, value, err);
@@ -358,8 +368,8 @@ static void help_options(FILE *out, unsigned commands)
 			char left[64];
 			bool optional = row->kind == OPTIONAL_NUMBER;
 			snprintf(left, sizeof left, "%s%s%s%s", row->name,
-				row->value ? (optional ? "[=" : " ") : "", row->value ? row->value : "",
-				optional ? "]" : "");
+				row->value ? (optional ? "[=" : " ") : "",
+				row->value ? row->value : "", optional ? "]" : "");
 			fprintf(out, "  %-24s %s\n", left, row->help);
 		}
 	}
@@ -373,7 +383,8 @@ void options_help(FILE *out, const char *name)
 		help_options(out, 1u << one->command);
 		return;
 	}
-	fputs("Offstage runs a serverless app on this machine as the cloud would answer it.\n\n", out);
+	fputs("Offstage runs a serverless app on this machine as the cloud would answer it.\n\n",
+		out);
 	for (size_t i = 0; i < COUNT_OF(COMMANDS); i++) {
 		char left[64];
 		snprintf(left, sizeof left, "%s %s", COMMANDS[i].name, COMMANDS[i].arguments);

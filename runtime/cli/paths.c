@@ -26,8 +26,8 @@ static char *find_runtime(void)
 	if (n > 0) {
 		self[n] = '\0';
 		char *slash = strrchr(self, '/');
-		AUTO_FREE char *installed = xasprintf(
-			"%.*s/" OFFSTAGE_RUNTIME_INSTALLED, (int)(slash - self), self);
+		AUTO_FREE char *installed =
+			xasprintf("%.*s/" OFFSTAGE_RUNTIME_INSTALLED, (int)(slash - self), self);
 		AUTO_FREE char *probe = xasprintf("%s/bootstrap", installed);
 		if (exists(probe)) {
 			return TAKE(installed);
@@ -54,7 +54,8 @@ int paths_find(struct paths *p, const struct options *o, struct err *err)
 	AUTO_FREE char *probe = xasprintf("%s/bundle/builder/builder.mjs", p->runtime);
 	if (!exists(probe)) {
 		return err_set(err, ERR_NOT_FOUND,
-			"Offstage's own files are not in '%s': reinstall it, or set OFFSTAGE_RUNTIME",
+			"Offstage's own files are not in '%s': reinstall it, or set "
+			"OFFSTAGE_RUNTIME",
 			p->runtime);
 	}
 	return 0;

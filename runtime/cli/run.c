@@ -20,6 +20,8 @@ struct running {
 	const struct run *run;
 	struct emulator *emulator;
 	struct agent *agent;
+	char token[TOKEN_LEN + 1]; /* between the halves, when both are here */
+	char *bridge; /* URL of the emulator here */
 	char *endpoints; /* path; removed at the end if it was written */
 	bool is_ready;
 	uv_signal_t signals[3];
@@ -45,7 +47,11 @@ static void on_emulator_closed(void *ctx)
 static void on_agent_closed(void *ctx)
 {
 	struct running *r = ctx;
-	emulator_close(r->emulator, on_emulator_closed, r);
+	if (r->emulator) {
+		emulator_close(r->emulator, on_emulator_closed, r);
+	} else {
+		on_emulator_closed(r);
+	}
 }
 
 static void stop(struct running *r, int exit_code)
@@ -128,6 +134,24 @@ static void on_failed(void *ctx, const char *text)
 	}
 }
 
+/* Within one process the link is no news. */
+static void on_link(void *ctx, bool up, const char *why)
+{
+	struct running *r = ctx;
+	if (!r->run->remote) {
+		return;
+	}
+	struct buf members = BUF_INIT(4096);
+	json_add_member_bool(&members, "up", up);
+	json_add_member(&members, "reason", span_of(why));
+	console_event("link", buf_span(&members));
+	buf_fini(&members);
+	console_line(up ? STYLE_GREEN : STYLE_YELLOW,
+		up ? "Connected to the emulator again."
+		   : "Connection to the emulator lost (%s). Trying to get it back...",
+		why);
+}
+
 static void on_gone(void *ctx, const char *why)
 {
 	struct running *r = ctx;
@@ -151,31 +175,74 @@ static void watch_signals(struct running *r)
 	uv_prepare_start(&r->flusher, on_turn);
 }
 
-static int open_halves(struct running *r, struct err *err)
+static const char *token_of(const struct running *r)
 {
-	const struct options *o = r->run->options;
-	char token[TOKEN_LEN + 1];
-	id_random(token, TOKEN_LEN, ID_URLSAFE);
-	r->emulator = emulator_open(
-		&(struct emulator_config){ .loop = r->loop, .clock = &clock_system, .host = o->host,
-			.port = o->port, .state_dir = r->run->state_dir, .token = token,
-			.credentials_file = o->credentials, .allow_callbacks = o->allow_callbacks,
-			.n_allow_callbacks = o->n_allow_callbacks, .remote_login = o->remote_login },
+	return r->run->token ? r->run->token : r->token;
+}
+
+static int open_emulator(struct running *r, struct err *err)
+{
+	const struct run *run = r->run;
+	const struct options *o = run->options;
+	r->emulator = emulator_open(&(struct emulator_config){ .loop = r->loop,
+					    .clock = &clock_system,
+					    .host = o->host,
+					    .public_host = run->public_host,
+					    .port = o->port,
+					    .state_dir = run->state_dir,
+					    .token = token_of(r),
+					    .tls_cert = run->tls_cert,
+					    .tls_key = run->tls_key,
+					    .credentials_file = o->credentials,
+					    .allow_callbacks = o->allow_callbacks,
+					    .n_allow_callbacks = o->n_allow_callbacks,
+					    .remote_login = o->remote_login },
 		err);
 	if (!r->emulator) {
 		return -(int)err->code;
 	}
-	AUTO_FREE char *url =
-		xasprintf("ws://127.0.0.1:%u/bridge", emulator_port(r->emulator));
-	r->agent = agent_open(
-		&(struct agent_config){ .loop = r->loop, .app_dir = r->run->app_dir,
-			.stage_dir = r->run->stage_dir, .runtime_dir = r->run->runtime_dir,
-			.stage = o->stage, .url = url, .token = token,
-			.max_concurrency = o->max_concurrency, .inspect_port = o->inspect,
-			.frozen = r->run->frozen, .on_ready = on_outputs, .on_failed = on_failed,
-			.on_gone = on_gone, .ctx = r },
+	/* Both halves here talk over loopback, which a listener on one other address does not cover. */
+	bool narrow = strcmp(o->host, "localhost") != 0 && strcmp(o->host, "0.0.0.0") != 0 &&
+		      strcmp(o->host, "::") != 0;
+	bool v6 = narrow && strchr(o->host, ':');
+	r->bridge = xasprintf("ws://%s%s%s:%u/bridge", v6 ? "[" : "",
+		narrow ? o->host : "127.0.0.1", v6 ? "]" : "", emulator_port(r->emulator));
+	if (run->on_listening) {
+		run->on_listening(run->ctx, r->emulator);
+	}
+	return 0;
+}
+
+static int open_agent(struct running *r, struct err *err)
+{
+	const struct run *run = r->run;
+	const struct run_remote *remote = run->remote;
+	r->agent = agent_open(&(struct agent_config){ .loop = r->loop,
+				      .app_dir = run->app_dir,
+				      .stage_dir = run->stage_dir,
+				      .runtime_dir = run->runtime_dir,
+				      .stage = run->options->stage,
+				      .url = remote ? remote->url : r->bridge,
+				      .fingerprint = remote ? remote->fingerprint : "",
+				      .token = token_of(r),
+				      .max_concurrency = run->options->max_concurrency,
+				      .inspect_port = run->options->inspect,
+				      .frozen = run->frozen,
+				      .on_ready = on_outputs,
+				      .on_failed = on_failed,
+				      .on_link = on_link,
+				      .on_gone = on_gone,
+				      .ctx = r },
 		err);
 	return r->agent ? 0 : -(int)err->code;
+}
+
+static int open_halves(struct running *r, struct err *err)
+{
+	if (!r->run->remote && open_emulator(r, err)) {
+		return -(int)err->code;
+	}
+	return r->run->app_dir ? open_agent(r, err) : 0;
 }
 
 int run_app(uv_loop_t *loop, const struct run *run)
@@ -183,22 +250,32 @@ int run_app(uv_loop_t *loop, const struct run *run)
 	struct running r = { .loop = loop, .run = run };
 	struct err err = ERR_INIT;
 	current = &r;
-	r.endpoints = xasprintf("%s/endpoints.json", run->stage_dir);
+	id_random(r.token, TOKEN_LEN, ID_URLSAFE);
+	r.endpoints = xasprintf("%s/endpoints.json", run->stage_dir ? run->stage_dir : "");
 	watch_signals(&r);
 	if (open_halves(&r, &err)) {
 		console_problem("%s", err.msg);
-		if (r.emulator) {
-			stop(&r, EXIT_FAILED);
-		} else {
-			r.exit_code = EXIT_FAILED;
-			on_emulator_closed(&r);
-		}
+		stop(&r, EXIT_FAILED);
 	}
 	uv_run(loop, UV_RUN_DEFAULT);
 	if (r.is_ready) {
 		unlink(r.endpoints);
 	}
 	free(r.endpoints);
+	free(r.bridge);
 	current = NULL;
 	return r.exit_code;
+}
+
+int run_alone(const struct run *run)
+{
+	uv_loop_t loop;
+	ENSURE(uv_loop_init(&loop) == 0);
+	int code = run_app(&loop, run);
+	int rc = uv_loop_close(&loop);
+	if (rc) {
+		uv_print_all_handles(&loop, stderr);
+	}
+	ENSURE(rc == 0);
+	return code;
 }

@@ -35,7 +35,7 @@ static bool is_stale(const char *base, const char *name)
 	rest = span_n(rest.ptr + strlen(PREFIX), rest.len - strlen(PREFIX));
 	struct span number = span_cut(&rest, '-');
 	return rest.len == 8 && span_u64(number, 1u << 30, &pid) && pid > 1 &&
-		kill((pid_t)pid, 0) && errno == ESRCH;
+	       kill((pid_t)pid, 0) && errno == ESRCH;
 }
 
 static void sweep(const char *base)
