@@ -12,7 +12,7 @@
 bool control_handles(struct span path)
 {
 	return span_starts(path, SPAN("/_offstage/")) || span_is(path, "/console") ||
-		span_is(path, "/");
+	       span_is(path, "/");
 }
 
 static void answer(struct http_exchange *x, int status, struct span type, struct buf *body)
@@ -57,7 +57,8 @@ static void get_invocations(const struct control *c, struct http_exchange *x)
 		return;
 	}
 	struct history_filter f = { .function = parameter(r, "function"),
-		.route = parameter(r, "route"), .request_id = parameter(r, "requestId"),
+		.route = parameter(r, "route"),
+		.request_id = parameter(r, "requestId"),
 		.limit = (size_t)limit };
 	struct buf out = BUF_INIT(MAX_ANSWER);
 	history_write(c->history, &f, &out);
@@ -134,7 +135,8 @@ static void post_token(const struct control *c, struct http_exchange *x)
 	const char *user = json_str(in, "user");
 	const char *provider = json_str(in, "provider");
 	if (!in || !user) {
-		service_reply_message(x, 400, in ? "\"user\" is missing: an e-mail address" : err.msg);
+		service_reply_message(
+			x, 400, in ? "\"user\" is missing: an e-mail address" : err.msg);
 		return;
 	}
 	struct buf out = BUF_INIT(1u << 20);

@@ -15,8 +15,9 @@ struct control {
 	const struct model *model; /* NULL before the first app */
 	const struct history *history;
 	/* Tokens for a user from a provider (issuer without trailing slash, "" = the only one). */
-	int (*issue_tokens)(void *ctx, const char *provider, const char *user, const char *client_id,
-		const char *scope, const char *audience, struct buf *out, struct err *err);
+	int (*issue_tokens)(void *ctx, const char *provider, const char *user,
+		const char *client_id, const char *scope, const char *audience, struct buf *out,
+		struct err *err);
 	void *ctx;
 };
 

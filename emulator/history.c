@@ -144,16 +144,16 @@ void history_end(struct history *h, const struct lambda_record *r)
 static struct span route_of(const struct entry *e)
 {
 	struct span source = span_of(e->source);
-	return span_starts(source, SPAN("API ")) ? span_n(source.ptr + 4, source.len - 4) :
-						   (struct span){ NULL, 0 };
+	return span_starts(source, SPAN("API ")) ? span_n(source.ptr + 4, source.len - 4)
+						 : (struct span){ NULL, 0 };
 }
 
 static bool matches(const struct entry *e, const struct history_filter *f)
 {
 	return (!f->function.ptr || span_is(f->function, e->function) ||
 		       span_is(f->function, e->handler)) &&
-		(!f->route.ptr || span_eq(f->route, route_of(e))) &&
-		(!f->request_id.ptr || span_is(f->request_id, e->request_id));
+	       (!f->route.ptr || span_eq(f->route, route_of(e))) &&
+	       (!f->request_id.ptr || span_is(f->request_id, e->request_id));
 }
 
 static void add_value(struct buf *out, const char *name, struct span text)

@@ -24,8 +24,8 @@ static void shorten_string(cJSON *item)
 		while (keep && (item->valuestring[keep] & 0xc0) == 0x80) {
 			keep--; /* not inside a UTF-8 sequence */
 		}
-		AUTO_FREE char *cut = xasprintf("%.*s... %zu more characters", (int)keep,
-			item->valuestring, n - keep);
+		AUTO_FREE char *cut = xasprintf(
+			"%.*s... %zu more characters", (int)keep, item->valuestring, n - keep);
 		cJSON_SetValuestring(item, cut);
 	}
 }
@@ -108,8 +108,8 @@ void narrate_start(const struct lambda_record *r)
 {
 	struct buf b = BUF_INIT(16u << 20);
 	if (!console_is_json()) {
-		buf_addf(&b, "%s REQUEST %s [%s] invoked by %s", r->request_id, r->function, r->handler,
-			r->source);
+		buf_addf(&b, "%s REQUEST %s [%s] invoked by %s", r->request_id, r->function,
+			r->handler, r->source);
 		console_line_span(STYLE_GREY, buf_span(&b));
 		buf_fini(&b);
 		return;
@@ -171,8 +171,8 @@ void narrate_end(const struct lambda_record *r)
 		say_error(r);
 	} else {
 		console_line(STYLE_RED, "%s ERROR %s %s", r->request_id, r->function,
-			r->outcome == LAMBDA_THROTTLED ? "was throttled (reserved concurrency)" :
-							 "cannot run: no agent serves it");
+			r->outcome == LAMBDA_THROTTLED ? "was throttled (reserved concurrency)"
+						       : "cannot run: no agent serves it");
 	}
 	buf_fini(&b);
 }
@@ -189,8 +189,8 @@ static void say_reason(const char *first, const char *reason)
 	}
 }
 
-void narrate_refused(const struct gateway_request *r, int status, const char *check,
-	const char *reason)
+void narrate_refused(
+	const struct gateway_request *r, int status, const char *check, const char *reason)
 {
 	/* Without the query: a presigned one carries a session token. */
 	struct span rest = r->target;
@@ -215,12 +215,11 @@ void narrate_refused(const struct gateway_request *r, int status, const char *ch
 	buf_fini(&b);
 }
 
-void narrate_service_refused(const char *service, const char *operation, const char *type,
-	const char *reason)
+void narrate_service_refused(
+	const char *service, const char *operation, const char *type, const char *reason)
 {
 	if (!console_is_json()) {
-		AUTO_FREE char *first =
-			xasprintf("%s REFUSED %s, %s:", service, operation, type);
+		AUTO_FREE char *first = xasprintf("%s REFUSED %s, %s:", service, operation, type);
 		say_reason(first, reason);
 		return;
 	}

@@ -8,10 +8,10 @@
 void narrate_start(const struct lambda_record *r);
 void narrate_end(const struct lambda_record *r);
 /* "REFUSED GET /private 403, signature: ..." */
-void narrate_refused(const struct gateway_request *r, int status, const char *check,
-	const char *reason);
-void narrate_service_refused(const char *service, const char *operation, const char *type,
-	const char *reason);
+void narrate_refused(
+	const struct gateway_request *r, int status, const char *check, const char *reason);
+void narrate_service_refused(
+	const char *service, const char *operation, const char *type, const char *reason);
 /* "LOGIN jane@example.com at https://myorg...: tokens by password grant" */
 void narrate_login(const char *issuer, const char *user, const char *detail);
 void narrate_access_log(const char *api, struct span line);

@@ -16,7 +16,8 @@ static void add_outputs(struct buf *out, const struct model *m)
 		buf_add_char(out, '{');
 		for (size_t i = 0; i < m->n_outputs; i++) {
 			if (strcmp(m->outputs[i].stack, m->stacks.at[s]) == 0) {
-				json_add_member(out, m->outputs[i].name, span_of(m->outputs[i].value));
+				json_add_member(
+					out, m->outputs[i].name, span_of(m->outputs[i].value));
 			}
 		}
 		buf_add_char(out, '}');
@@ -56,8 +57,12 @@ static int add_credentials(struct buf *out, const struct outputs_input *in,
 	}
 	struct arena *arena = arena_create();
 	struct store_credentials c = { .expires_ms = clock_now_ms(in->clock) + CREDENTIALS_MS,
-		.role_arn = f->role_arn, .session_name = f->name, .identity_id = "", .pool_id = "",
-		.amr = "", .session_policy = "" };
+		.role_arn = f->role_arn,
+		.session_name = f->name,
+		.identity_id = "",
+		.pool_id = "",
+		.amr = "",
+		.session_policy = "" };
 	int rc = store_credentials_issue(in->store, &c, arena, err);
 	if (!rc) {
 		json_add_name(out, "credentials");

@@ -40,8 +40,8 @@ struct agent {
 	void *ctx;
 };
 
-static void send_message(struct agent *a, enum wire_type type, uint64_t id, struct span meta,
-	struct span payload)
+static void send_message(
+	struct agent *a, enum wire_type type, uint64_t id, struct span meta, struct span payload)
 {
 	struct wire_message m = { type, id, meta, payload };
 	if (a->bridge) {
@@ -54,7 +54,8 @@ static void send_message(struct agent *a, enum wire_type type, uint64_t id, stru
 static void send_app(struct agent *a)
 {
 	if (a->welcome && a->app.len > 0) {
-		send_message(a, WIRE_APP, ++a->app_count, buf_span(&a->app_meta), buf_span(&a->app));
+		send_message(
+			a, WIRE_APP, ++a->app_count, buf_span(&a->app_meta), buf_span(&a->app));
 	}
 }
 
@@ -95,10 +96,17 @@ static void on_message(void *ctx, const struct wire_message *m);
 
 static void open_bridge(struct agent *a)
 {
-	struct bridge_client_config config = { .loop = a->config.loop, .url = a->config.url,
-		.token = a->config.token, .fingerprint = a->config.fingerprint, .app = a->app_name,
-		.stage = a->config.stage, .ctx = a, .on_welcome = on_welcome, .on_message = on_message,
-		.on_link = on_link, .on_gone = on_bridge_gone };
+	struct bridge_client_config config = { .loop = a->config.loop,
+		.url = a->config.url,
+		.token = a->config.token,
+		.fingerprint = a->config.fingerprint,
+		.app = a->app_name,
+		.stage = a->config.stage,
+		.ctx = a,
+		.on_welcome = on_welcome,
+		.on_message = on_message,
+		.on_link = on_link,
+		.on_gone = on_bridge_gone };
 	struct err err = ERR_INIT;
 	a->bridge = bridge_client_open(&config, &err);
 	if (!a->bridge) {
@@ -108,7 +116,7 @@ static void open_bridge(struct agent *a)
 
 static void show_list(const cJSON *list, const char *member)
 {
-	JSON_FOR(item, list) {
+	JSON_FOR (item, list) {
 		const char *text = member ? json_str(item, member) : json_value(item);
 		if (text) {
 			console_line(member ? STYLE_YELLOW : STYLE_PLAIN, "%s", text);
@@ -282,15 +290,32 @@ static void open_parts(struct agent *a)
 	const struct agent_config *c = &a->config;
 	struct helper_config helper = { c->loop, c->node, c->runtime_dir };
 	a->helper = helper_open(&helper);
-	struct functions_config functions = { .loop = c->loop, .helper = a->helper, .watch = a->watch,
-		.app_dir = c->app_dir, .stage_dir = c->stage_dir, .runtime_dir = c->runtime_dir,
-		.node = c->node, .max_workers = c->max_concurrency, .inspect_port = c->inspect_port,
-		.frozen = c->frozen, .ctx = a, .on_outcome = on_outcome, .on_chunk = on_chunk,
-		.on_log = on_log, .on_note = on_note };
+	struct functions_config functions = { .loop = c->loop,
+		.helper = a->helper,
+		.watch = a->watch,
+		.app_dir = c->app_dir,
+		.stage_dir = c->stage_dir,
+		.runtime_dir = c->runtime_dir,
+		.node = c->node,
+		.max_workers = c->max_concurrency,
+		.inspect_port = c->inspect_port,
+		.frozen = c->frozen,
+		.ctx = a,
+		.on_outcome = on_outcome,
+		.on_chunk = on_chunk,
+		.on_log = on_log,
+		.on_note = on_note };
 	a->functions = functions_open(&functions);
-	struct stacks_config stacks = { .helper = a->helper, .watch = a->watch, .app_dir = c->app_dir,
-		.stage_dir = c->stage_dir, .stage = c->stage, .frozen = c->frozen, .ctx = a,
-		.on_begin = on_stacks_begin, .on_stacks = on_stacks, .on_error = on_stacks_error };
+	struct stacks_config stacks = { .helper = a->helper,
+		.watch = a->watch,
+		.app_dir = c->app_dir,
+		.stage_dir = c->stage_dir,
+		.stage = c->stage,
+		.frozen = c->frozen,
+		.ctx = a,
+		.on_begin = on_stacks_begin,
+		.on_stacks = on_stacks,
+		.on_error = on_stacks_error };
 	a->stacks = stacks_create(&stacks);
 	a->output = output_open(c->loop, c->stage_dir);
 	a->timer = timer_open(c->loop, on_timer, a);

@@ -18,7 +18,8 @@ struct agent_config {
 	const char *node; /* NULL = "node" by PATH */
 	const char *url; /* of the bridge: ws://127.0.0.1:4510/bridge */
 	const char *token; /* NULL or "" = none */
-	const char *fingerprint; /* of the emulator's certificate; NULL or "" = ordinary verification */
+	const char *
+		fingerprint; /* of the emulator's certificate; NULL or "" = ordinary verification */
 	unsigned max_concurrency; /* processes at once; 0 = default */
 	unsigned inspect_port; /* 0 = no debugger */
 	bool frozen; /* files are read once and not watched */

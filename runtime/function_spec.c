@@ -16,11 +16,11 @@ static const char *text(struct arena *a, const char *s, const char *otherwise)
 static void read_variables(struct env_spec *env, struct arena *a, const cJSON *object)
 {
 	size_t n = 0;
-	JSON_FOR(item, object) {
+	JSON_FOR (item, object) {
 		n += json_value(item) != NULL;
 	}
 	struct env_var *vars = arena_alloc(a, (n + 1) * sizeof *vars);
-	JSON_FOR(item, object) {
+	JSON_FOR (item, object) {
 		if (json_value(item) && env->n_variables < n) {
 			vars[env->n_variables++] = (struct env_var){ arena_strdup(a, item->string),
 				arena_strdup(a, json_value(item)) };
@@ -48,7 +48,8 @@ static const char *read_src_path(struct function_spec *spec, struct arena *a, co
 	const cJSON *metadata = json_object(function, "metadata");
 	const cJSON *code = json_get(function, "code");
 	const char *src = json_str(metadata, "srcPath");
-	spec->inline_code = json_str(code, "ZipFile") ? arena_strdup(a, json_str(code, "ZipFile")) : NULL;
+	spec->inline_code =
+		json_str(code, "ZipFile") ? arena_strdup(a, json_str(code, "ZipFile")) : NULL;
 	if (spec->inline_code && !src) {
 		return arena_printf(a, "%s/inline", spec->order.outdir);
 	}
@@ -86,14 +87,17 @@ int function_spec_read(struct function_spec *spec, struct arena *a, const cJSON 
 	spec->shown = text(a, json_str(function, "shownHandler"), handler);
 	spec->order = (struct build_order){ .function = arena_strdup(a, name),
 		.runtime = text(a, json_str(function, "runtime"), "provided"),
-		.entry = arena_strdup(a, handler), .app = arena_strdup(a, place->app_dir),
+		.entry = arena_strdup(a, handler),
+		.app = arena_strdup(a, place->app_dir),
 		.outdir = arena_printf(a, "%s/build/%s", place->stage_dir, folder_name(a, name)),
 		.options = read_options(a, function) };
 	spec->order.src_path = read_src_path(spec, a, function);
 	const char *log_format = json_str(function, "logFormat");
-	spec->env = (struct env_spec){ .function = spec->order.function, .runtime = spec->order.runtime,
+	spec->env = (struct env_spec){ .function = spec->order.function,
+		.runtime = spec->order.runtime,
 		.memory_mb = (unsigned)json_num(function, "memory", DEFAULT_MEMORY_MB),
-		.region = arena_strdup(a, place->region), .runtime_dir = arena_strdup(a, place->runtime_dir),
+		.region = arena_strdup(a, place->region),
+		.runtime_dir = arena_strdup(a, place->runtime_dir),
 		.endpoint = arena_strdup(a, place->endpoint),
 		.access_key_id = text(a, json_str(credentials, "accessKeyId"), ""),
 		.secret_access_key = text(a, json_str(credentials, "secretAccessKey"), ""),
@@ -106,7 +110,7 @@ int function_spec_read(struct function_spec *spec, struct arena *a, const cJSON 
 char *function_spec_key(const cJSON *function)
 {
 	struct buf out = BUF_INIT(4 * 1024 * 1024);
-	JSON_FOR(item, function) {
+	JSON_FOR (item, function) {
 		if (strcmp(item->string, "credentials") != 0) {
 			buf_addf(&out, "%s=", item->string);
 			json_add_tree(&out, item);
@@ -123,7 +127,6 @@ int function_spec_write_inline(const struct function_spec *spec, struct err *err
 	}
 	int rc = dir_make_private(spec->order.src_path, err);
 	bool python = launch_kind_of(spec->order.runtime) == LAUNCH_PYTHON;
-	AUTO_FREE char *path =
-		xasprintf("%s/index.%s", spec->order.src_path, python ? "py" : "js");
+	AUTO_FREE char *path = xasprintf("%s/index.%s", spec->order.src_path, python ? "py" : "js");
 	return rc ? rc : file_replace(path, span_of(spec->inline_code), 0600, err);
 }

@@ -57,8 +57,8 @@ struct functions {
 
 /* ---- answers that need no process ---- */
 
-static void fail(struct functions *fs, struct invocation *inv, const char *type, const char *message,
-	const char *detail)
+static void fail(struct functions *fs, struct invocation *inv, const char *type,
+	const char *message, const char *detail)
 {
 	struct buf body = BUF_INIT(512 * 1024);
 	buf_add_char(&body, '{');
@@ -73,8 +73,8 @@ static void fail(struct functions *fs, struct invocation *inv, const char *type,
 
 static void fail_build(struct function *f, struct invocation *inv)
 {
-	AUTO_FREE char *message = xasprintf("The function %s failed to build: %s", f->spec.shown,
-		target_message(f->target));
+	AUTO_FREE char *message = xasprintf(
+		"The function %s failed to build: %s", f->spec.shown, target_message(f->target));
 	fail(f->owner, inv, "build_failure", message, target_problem(f->target));
 }
 
@@ -162,8 +162,8 @@ static void on_built(void *ctx, bool changed, double ms)
 	if (good && ms > 0) {
 		note_built(f, ms);
 	} else if (!good) {
-		f->owner->config.on_note(f->owner->config.ctx, "build-error", f->name,
-			target_problem(f->target));
+		f->owner->config.on_note(
+			f->owner->config.ctx, "build-error", f->name, target_problem(f->target));
 	}
 	if (good && (changed || !f->fleet)) {
 		load(f);
@@ -207,7 +207,7 @@ void functions_refresh(struct functions *fs)
 	}
 	watch_drain(fs->config.watch);
 	struct function *f, *next;
-	HASH_ITER(hh, fs->all, f, next) {
+	HASH_ITER (hh, fs->all, f, next) {
 		again |= f->used && advance(f);
 	}
 	if (again) {
@@ -223,7 +223,8 @@ void functions_invoke(struct functions *fs, const char *name, struct invocation 
 	HASH_FIND_STR(fs->all, name, f);
 	if (!f || fs->closing) {
 		AUTO_FREE char *message = xasprintf("Function not found: %s", name);
-		fail(fs, inv, "Sandbox.Closed", fs->closing ? "Offstage is going down" : message, "");
+		fail(fs, inv, "Sandbox.Closed", fs->closing ? "Offstage is going down" : message,
+			"");
 		return;
 	}
 	f->used = true;
@@ -236,7 +237,7 @@ void functions_invoke(struct functions *fs, const char *name, struct invocation 
 
 static bool withdraw(struct list *l, uint64_t id)
 {
-	LIST_FOR(node, l) {
+	LIST_FOR (node, l) {
 		struct invocation *inv = container_of(node, struct invocation, link);
 		if (inv->id == id) {
 			invocation_destroy(inv);
@@ -249,7 +250,7 @@ static bool withdraw(struct list *l, uint64_t id)
 void functions_cancel(struct functions *fs, uint64_t id)
 {
 	struct function *f, *next;
-	HASH_ITER(hh, fs->all, f, next) {
+	HASH_ITER (hh, fs->all, f, next) {
 		if (withdraw(&f->late, id) || withdraw(&f->asked, id) ||
 			(f->fleet && fleet_cancel(f->fleet, id))) {
 			return;
@@ -261,7 +262,7 @@ void functions_cancel(struct functions *fs, uint64_t id)
 
 static struct stream *find_stream(struct functions *fs, uint64_t id)
 {
-	LIST_FOR(node, &fs->streams) {
+	LIST_FOR (node, &fs->streams) {
 		struct stream *s = container_of(node, struct stream, link);
 		if (s->id == id) {
 			return s;
@@ -336,7 +337,7 @@ static void function_free(struct function *f)
 	struct functions *fs = f->owner;
 	HASH_DEL(fs->all, f);
 	fail_waiting(f, fs->closing ? "Offstage is going down" : "The function was removed");
-	LIST_FOR_SAFE(node, &fs->streams) {
+	LIST_FOR_SAFE (node, &fs->streams) {
 		struct stream *s = container_of(node, struct stream, link);
 		if (s->function == f) {
 			/* Nobody can pause it any more, so it must not stand still. */
@@ -360,8 +361,8 @@ static void function_free(struct function *f)
 static void function_add(struct functions *fs, const cJSON *json, char *key)
 {
 	struct function *f = xalloc(sizeof *f);
-	struct function_place place = { fs->config.app_dir, fs->config.stage_dir, fs->config.runtime_dir,
-		fs->region, fs->endpoint };
+	struct function_place place = { fs->config.app_dir, fs->config.stage_dir,
+		fs->config.runtime_dir, fs->region, fs->endpoint };
 	struct err err = ERR_INIT;
 	f->arena = arena_create();
 	if (function_spec_read(&f->spec, f->arena, json, &place, &err) != 0 ||
@@ -378,8 +379,12 @@ static void function_add(struct functions *fs, const cJSON *json, char *key)
 	f->present = true;
 	list_init(&f->asked);
 	list_init(&f->late);
-	struct target_config target = { .helper = fs->config.helper, .watch = fs->config.watch,
-		.order = f->spec.order, .frozen = fs->config.frozen, .ctx = f, .on_begin = on_build_begins,
+	struct target_config target = { .helper = fs->config.helper,
+		.watch = fs->config.watch,
+		.order = f->spec.order,
+		.frozen = fs->config.frozen,
+		.ctx = f,
+		.on_begin = on_build_begins,
 		.on_built = on_built };
 	f->target = target_create(&target);
 	HASH_ADD_KEYPTR(hh, fs->all, f->name, strlen(f->name), f);
@@ -425,7 +430,7 @@ static void update_one(struct functions *fs, const cJSON *json)
 void functions_update(struct functions *fs, const cJSON *outputs)
 {
 	struct function *f, *next;
-	HASH_ITER(hh, fs->all, f, next) {
+	HASH_ITER (hh, fs->all, f, next) {
 		f->present = false;
 	}
 	const char *region = json_str(outputs, "region"), *service = json_str(outputs, "service");
@@ -433,10 +438,10 @@ void functions_update(struct functions *fs, const cJSON *outputs)
 	free(fs->endpoint);
 	fs->region = xstrdup(region ? region : "us-east-1");
 	fs->endpoint = xstrdup(service ? service : "");
-	JSON_FOR(json, json_array(outputs, "functions")) {
+	JSON_FOR (json, json_array(outputs, "functions")) {
 		update_one(fs, json);
 	}
-	HASH_ITER(hh, fs->all, f, next) {
+	HASH_ITER (hh, fs->all, f, next) {
 		if (!f->present) {
 			function_free(f);
 		}
@@ -453,8 +458,12 @@ struct functions *functions_open(const struct functions_config *config)
 	fs->timer = timer_open(config->loop, on_timer, fs);
 	struct fleet_config fleet = { .loop = config->loop,
 		.tools = { config->node, config->runtime_dir, config->inspect_port },
-		.max_workers = config->max_workers, .spares = true, .ctx = fs, .on_outcome = on_outcome,
-		.on_chunk = on_chunk, .on_log = on_log };
+		.max_workers = config->max_workers,
+		.spares = true,
+		.ctx = fs,
+		.on_outcome = on_outcome,
+		.on_chunk = on_chunk,
+		.on_log = on_log };
 	fs->fleet = fleet_open(&fleet);
 	return fs;
 }
@@ -481,7 +490,7 @@ void functions_close(struct functions *fs, void (*done)(void *ctx), void *ctx)
 	fs->ctx = ctx;
 	timer_stop(fs->timer);
 	struct function *f, *next;
-	HASH_ITER(hh, fs->all, f, next) {
+	HASH_ITER (hh, fs->all, f, next) {
 		function_free(f);
 	}
 	fleet_close(fs->fleet, on_fleet_closed, fs);

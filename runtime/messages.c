@@ -70,8 +70,9 @@ void messages_chunk(struct buf *out, struct span content_type)
 
 void messages_log(struct buf *out, const char *function, const char *request_id, enum log_kind kind)
 {
-	static const char *const names[] = { [LOG_PLATFORM] = "platform", [LOG_STDOUT] = "stdout",
-		[LOG_STDERR] = "stderr" };
+	static const char *const names[] = {
+		[LOG_PLATFORM] = "platform", [LOG_STDOUT] = "stdout", [LOG_STDERR] = "stderr"
+	};
 	buf_add_char(out, '{');
 	json_add_member(out, "function", span_of(function));
 	json_add_member(out, "requestId", span_of(request_id));
@@ -91,10 +92,12 @@ void messages_note(struct buf *out, const char *kind, const char *function, cons
 struct invocation *messages_invocation(const struct wire_message *m, const cJSON *meta)
 {
 	struct invocation_texts texts = { json_str(meta, "requestId"), json_str(meta, "arn"),
-		json_str(meta, "traceId"), json_str(meta, "clientContext"), json_str(meta, "identity") };
+		json_str(meta, "traceId"), json_str(meta, "clientContext"),
+		json_str(meta, "identity") };
 	struct invocation *inv = invocation_create(m->id, &texts, m->payload);
 	double timeout = json_num(meta, "timeoutMs", DEFAULT_TIMEOUT_MS);
-	inv->timeout_ms = timeout >= 1 && timeout <= MAX_TIMEOUT_MS ? (unsigned)timeout : MAX_TIMEOUT_MS;
+	inv->timeout_ms =
+		timeout >= 1 && timeout <= MAX_TIMEOUT_MS ? (unsigned)timeout : MAX_TIMEOUT_MS;
 	inv->log_tail = json_bool(meta, "logTail", false);
 	return inv;
 }

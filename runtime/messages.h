@@ -10,7 +10,8 @@ void messages_app(struct buf *out, const char *app, const char *region);
 void messages_stacks(struct buf *out, const cJSON *stacks); /* APP's payload */
 void messages_result(struct buf *out, const struct outcome *o);
 void messages_chunk(struct buf *out, struct span content_type);
-void messages_log(struct buf *out, const char *function, const char *request_id, enum log_kind kind);
+void messages_log(
+	struct buf *out, const char *function, const char *request_id, enum log_kind kind);
 void messages_note(struct buf *out, const char *kind, const char *function, const char *text);
 /* The invocation that an INVOKE asks for; the caller's. */
 struct invocation *messages_invocation(const struct wire_message *m, const cJSON *meta);

@@ -90,7 +90,7 @@ static void file_flush(struct output *o, struct log_file *f)
 static void flush_all(struct output *o)
 {
 	struct log_file *f, *next;
-	HASH_ITER(hh, o->files, f, next) {
+	HASH_ITER (hh, o->files, f, next) {
 		file_flush(o, f);
 	}
 }
@@ -114,7 +114,7 @@ void output_close(struct output *o)
 {
 	struct log_file *f, *next;
 	flush_all(o);
-	HASH_ITER(hh, o->files, f, next) {
+	HASH_ITER (hh, o->files, f, next) {
 		HASH_DEL(o->files, f);
 		if (f->fd >= 0) {
 			close(f->fd);
@@ -175,8 +175,8 @@ static void add_readable(struct buf *out, struct span text)
 	}
 }
 
-static void show_event(const char *function, const char *request_id, enum log_kind kind,
-	struct span text)
+static void show_event(
+	const char *function, const char *request_id, enum log_kind kind, struct span text)
 {
 	struct buf members = BUF_INIT(4 * 1024 * 1024);
 	json_add_member(&members, "function", span_of(function));

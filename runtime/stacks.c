@@ -47,8 +47,8 @@ void stacks_destroy(struct stacks *s)
  * under the same environment; what shells change from call to call is left out. */
 static void add_environment(struct buf *out)
 {
-	static const char *const passing[] = { "_=", "SHLVL=", "PWD=", "OLDPWD=", "TERM", "COLUMNS=",
-		"LINES=", "SSH_", "WINDOWID=", "npm_", "INIT_CWD=", "XDG_", "DBUS_" };
+	static const char *const passing[] = { "_=", "SHLVL=", "PWD=", "OLDPWD=", "TERM",
+		"COLUMNS=", "LINES=", "SSH_", "WINDOWID=", "npm_", "INIT_CWD=", "XDG_", "DBUS_" };
 	for (char **var = environ; *var; var++) {
 		bool skip = false;
 		for (size_t i = 0; i < COUNT_OF(passing); i++) {

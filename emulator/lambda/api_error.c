@@ -12,23 +12,27 @@ static void reply(struct http_exchange *x, int status, const char *type, struct 
 	char id[UUID_LEN + 1];
 	uuid_random(id);
 	const struct http_header headers[] = { { SPAN("Content-Type"), SPAN("application/json") },
-		{ SPAN("x-amzn-RequestId"), span_of(id) }, { SPAN("x-amzn-ErrorType"), span_of(type) } };
-	const struct http_reply answer = { .status = status, .headers = headers,
-		.n_headers = COUNT_OF(headers), .body = buf_span(body) };
+		{ SPAN("x-amzn-RequestId"), span_of(id) },
+		{ SPAN("x-amzn-ErrorType"), span_of(type) } };
+	const struct http_reply answer = { .status = status,
+		.headers = headers,
+		.n_headers = COUNT_OF(headers),
+		.body = buf_span(body) };
 	http_reply(x, &answer);
 	buf_fini(body);
 }
 
 static bool capital(const char *type)
 {
-	return strcmp(type, "ResourceNotFoundException") == 0 || strcmp(type, "ServiceException") == 0 ||
-		strcmp(type, "AccessDeniedException") == 0;
+	return strcmp(type, "ResourceNotFoundException") == 0 ||
+	       strcmp(type, "ServiceException") == 0 || strcmp(type, "AccessDeniedException") == 0;
 }
 
 /* These come from checks before the service proper, and have no Type. */
 static bool typeless(const char *type)
 {
-	return strcmp(type, "ValidationException") == 0 || strcmp(type, "AccessDeniedException") == 0;
+	return strcmp(type, "ValidationException") == 0 ||
+	       strcmp(type, "AccessDeniedException") == 0;
 }
 
 void api_error_reply(struct http_exchange *x, int status, const char *type, const char *fmt, ...)

@@ -49,8 +49,8 @@ static void drop(struct event *e)
 static void tell_dead(struct async_queue *q, const char *function, const char *request_id,
 	const char *condition, int attempts, const char *why)
 {
-	AUTO_FREE char *line = xasprintf("dead letter: %s %s: %s after %d attempt%s%s%s", function, request_id,
-		condition, attempts, attempts == 1 ? "" : "s", *why ? ": " : "", why);
+	AUTO_FREE char *line = xasprintf("dead letter: %s %s: %s after %d attempt%s%s%s", function,
+		request_id, condition, attempts, attempts == 1 ? "" : "s", *why ? ": " : "", why);
 	if (q->config.on_dead_letter) {
 		q->config.on_dead_letter(q->config.ctx, line);
 	}

@@ -22,7 +22,8 @@ struct async_queue *async_queue_create(const struct async_queue_config *config);
 void async_queue_destroy(struct async_queue *q);
 /* Queues and starts the call, whose spans and strings are copied; on_chunk, done and ctx are not used. max_retries counts
  * retries after function errors. False if too many wait. */
-bool async_queue_add(struct async_queue *q, const struct lambda_call *call, int max_retries) MUST_CHECK;
+bool async_queue_add(
+	struct async_queue *q, const struct lambda_call *call, int max_retries) MUST_CHECK;
 /* Reserved concurrency 0: the event goes straight to the dead letters. */
 void async_queue_refuse(struct async_queue *q, const struct lambda_call *call);
 size_t async_queue_length(const struct async_queue *q);

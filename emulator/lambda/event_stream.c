@@ -6,9 +6,9 @@
  * for streams of a developer's machine, and no library is needed for one function. */
 static uint32_t crc32_of(struct span s)
 {
-	static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190,
-		0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
+	static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+		0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8,
+		0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
 	uint32_t crc = 0xffffffff;
 	for (size_t i = 0; i < s.len; i++) {
 		crc ^= (unsigned char)s.ptr[i];
@@ -36,8 +36,8 @@ static void add_header(struct buf *out, const char *name, const char *value)
 	buf_add_str(out, value);
 }
 
-void event_stream_add(struct buf *out, const char *event_type, const char *content_type,
-	struct span payload)
+void event_stream_add(
+	struct buf *out, const char *event_type, const char *content_type, struct span payload)
 {
 	struct buf headers = BUF_INIT(1024);
 	add_header(&headers, ":event-type", event_type);

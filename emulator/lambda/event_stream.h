@@ -5,5 +5,5 @@
 #include "proxy/base/buf.h"
 
 /* Appends one event: its type ("PayloadChunk"), its content type and its bytes. */
-void event_stream_add(struct buf *out, const char *event_type, const char *content_type,
-	struct span payload);
+void event_stream_add(
+	struct buf *out, const char *event_type, const char *content_type, struct span payload);

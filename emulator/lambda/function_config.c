@@ -44,8 +44,9 @@ static void add_state(struct buf *out, const struct model_function *f)
 		/* arn:aws:lambda:REGION::runtime:HASH; the region stands in the function's ARN. */
 		struct span region = span_of(f->arn + strlen("arn:aws:lambda:"));
 		region = span_cut(&region, ':');
-		AUTO_FREE char *arn = xasprintf("{\"RuntimeVersionArn\":\"arn:aws:lambda:%.*s::runtime:%s\"}",
-			SPAN_ARG(region), f->runtime);
+		AUTO_FREE char *arn =
+			xasprintf("{\"RuntimeVersionArn\":\"arn:aws:lambda:%.*s::runtime:%s\"}",
+				SPAN_ARG(region), f->runtime);
 		json_add_member_raw(out, "RuntimeVersionConfig", span_of(arn));
 	}
 }
@@ -78,9 +79,11 @@ void function_config_add(struct buf *out, const struct model_function *f, const 
 	json_add_name(out, "Architectures");
 	buf_addf(out, "[\"%s\"]", f->architecture);
 	json_add_member_raw(out, "EphemeralStorage", SPAN("{\"Size\":512}"));
-	json_add_member_raw(out, "SnapStart", SPAN("{\"ApplyOn\":\"None\",\"OptimizationStatus\":\"Off\"}"));
+	json_add_member_raw(
+		out, "SnapStart", SPAN("{\"ApplyOn\":\"None\",\"OptimizationStatus\":\"Off\"}"));
 	json_add_name(out, "LoggingConfig");
-	buf_addf(out, "{\"LogFormat\":\"%s\",\"LogGroup\":\"/aws/lambda/%s\"}", f->log_format, f->name);
+	buf_addf(out, "{\"LogFormat\":\"%s\",\"LogGroup\":\"/aws/lambda/%s\"}", f->log_format,
+		f->name);
 	if (!in_list) {
 		add_state(out, f);
 	}

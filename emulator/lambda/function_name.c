@@ -2,8 +2,9 @@
 
 #include <ctype.h>
 
-#define PATTERN                                                                                    \
-	"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?" \
+#define PATTERN                                                                                  \
+	"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{" \
+	"12}:)?"                                                                                 \
 	"(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"
 
 static bool word(struct span s)
@@ -31,7 +32,7 @@ static bool digits(struct span s, size_t n)
 static bool region_like(struct span s)
 {
 	return s.len > 5 && s.ptr[2] == '-' && s.ptr[s.len - 2] == '-' &&
-		isdigit((unsigned char)s.ptr[s.len - 1]) && word(s);
+	       isdigit((unsigned char)s.ptr[s.len - 1]) && word(s);
 }
 
 /* Cuts the next part off; false, and nothing cut, if it is the last. */
@@ -71,7 +72,8 @@ static bool split(struct span s, struct span *region, struct span *name, struct 
 	return word(*name) && (!s.ptr || word(s) || span_is(s, "$LATEST"));
 }
 
-static bool refuse(struct function_name_fault *fault, int status, const char *type, const char *message)
+static bool refuse(
+	struct function_name_fault *fault, int status, const char *type, const char *message)
 {
 	*fault = (struct function_name_fault){ status, type, message };
 	return false;
@@ -88,8 +90,8 @@ static bool known_qualifier(const struct model_function *f, const char *qualifie
 }
 
 /* For convenience the handler as the developer wrote it is a name, too (design 4). */
-static bool by_handler(const struct model *m, struct span text, struct arena *arena,
-	struct function_name *out)
+static bool by_handler(
+	const struct model *m, struct span text, struct arena *arena, struct function_name *out)
 {
 	if (span_find(text, '/') < 0 && span_find(text, '.') < 0) {
 		return false;
@@ -110,13 +112,16 @@ bool function_name_parse(const struct model *m, struct span text, const char *qu
 	if (text.len > 256 || !split(text, &region, &name, &own)) {
 		return refuse(fault, 400, "ValidationException",
 			arena_printf(arena,
-				"1 validation error detected: Value '%.*s' at 'functionName' failed to satisfy "
-				"constraint: Member must satisfy regular expression pattern: " PATTERN,
+				"1 validation error detected: Value '%.*s' at 'functionName' "
+				"failed to satisfy "
+				"constraint: Member must satisfy regular expression "
+				"pattern: " PATTERN,
 				SPAN_ARG(text)));
 	}
 	if (own.ptr && qualifier && !span_is(own, qualifier)) {
 		return refuse(fault, 400, "InvalidParameterValueException",
-			"The derived qualifier from the function name does not match the specified qualifier.");
+			"The derived qualifier from the function name does not match the specified "
+			"qualifier.");
 	}
 	out->name = arena_strndup(arena, name.ptr, name.len);
 	out->qualifier = own.ptr ? arena_strndup(arena, own.ptr, own.len) : qualifier;

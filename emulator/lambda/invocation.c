@@ -111,7 +111,8 @@ static void too_large(struct invocation_result *out)
 {
 	buf_clear(&out->error);
 	buf_addf(&out->error,
-		"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (%d "
+		"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size "
+		"(%d "
 		"bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}",
 		LAMBDA_MAX_RESULT);
 	out->r.outcome = LAMBDA_FUNCTION_ERROR;
@@ -154,9 +155,11 @@ void invocation_read_result(struct invocation *inv, struct span meta, struct spa
 	struct invocation_result *out)
 {
 	struct err err = ERR_INIT;
-	*out = (struct invocation_result){ .r = { .error_type = "", .detail = "", .payload = payload },
+	*out = (struct invocation_result){
+		.r = { .error_type = "", .detail = "", .payload = payload },
 		.error = BUF_INIT(LAMBDA_MAX_RESULT),
-		.log_tail = BUF_INIT(1024 * 1024) };
+		.log_tail = BUF_INIT(1024 * 1024)
+	};
 	out->meta = json_parse(meta, &err);
 	if (!out->meta) {
 		log_warn("lambda", "%s: unreadable result: %s", inv->request_id, err.msg);

@@ -13,7 +13,12 @@
 #define LAMBDA_MAX_STREAM (20 * 1024 * 1024)
 #define LAMBDA_LOG_TAIL 4096
 
-enum invocation_state { INVOCATION_WAITING, INVOCATION_SENT, INVOCATION_STREAMING, INVOCATION_ENDED };
+enum invocation_state {
+	INVOCATION_WAITING,
+	INVOCATION_SENT,
+	INVOCATION_STREAMING,
+	INVOCATION_ENDED
+};
 
 /* A function by name, with what runs of it now. Survives the swap of models while something runs. */
 struct lambda_slot {

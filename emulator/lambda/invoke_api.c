@@ -42,7 +42,15 @@ struct job {
 	char *trace; /* X-Amzn-Trace-Id of the answer */
 };
 
-enum operation { LIST, GET, GET_CONFIGURATION, INVOKE, INVOKE_ASYNC, INVOKE_STREAM, UNKNOWN };
+enum operation {
+	LIST,
+	GET,
+	GET_CONFIGURATION,
+	INVOKE,
+	INVOKE_ASYNC,
+	INVOKE_STREAM,
+	UNKNOWN
+};
 
 struct call {
 	struct invoke_api *api;
@@ -62,19 +70,20 @@ static const struct {
 	enum operation operation;
 } routes[] = {
 	{ { FUNCTIONS "/", sizeof FUNCTIONS }, { "GET", 3 }, { "", 0 }, GET },
-	{ { FUNCTIONS "/", sizeof FUNCTIONS }, { "GET", 3 }, { "/configuration", 14 }, GET_CONFIGURATION },
+	{ { FUNCTIONS "/", sizeof FUNCTIONS }, { "GET", 3 }, { "/configuration", 14 },
+		GET_CONFIGURATION },
 	{ { FUNCTIONS "/", sizeof FUNCTIONS }, { "POST", 4 }, { "/invocations", 12 }, INVOKE },
 	{ { "/2014-11-13/functions/", 22 }, { "POST", 4 }, { "/invoke-async", 13 }, INVOKE_ASYNC },
 	{ { "/2014-11-13/functions/", 22 }, { "POST", 4 }, { "/invoke-async/", 14 }, INVOKE_ASYNC },
-	{ { "/2021-11-15/functions/", 22 }, { "POST", 4 }, { "/response-streaming-invocations", 31 },
-		INVOKE_STREAM },
+	{ { "/2021-11-15/functions/", 22 }, { "POST", 4 },
+		{ "/response-streaming-invocations", 31 }, INVOKE_STREAM },
 };
 
 bool invoke_api_handles(struct span path)
 {
 	return span_is(path, FUNCTIONS) || span_starts(path, SPAN(FUNCTIONS "/")) ||
-		span_starts(path, SPAN("/2014-11-13/functions/")) ||
-		span_starts(path, SPAN("/2021-11-15/functions/"));
+	       span_starts(path, SPAN("/2014-11-13/functions/")) ||
+	       span_starts(path, SPAN("/2021-11-15/functions/"));
 }
 
 /* The name stays percent-encoded: it may hold no slash, but an encoded one (a handler's). */
@@ -85,11 +94,12 @@ static enum operation match(const struct http_request *r, struct span *name)
 		return span_is(r->method, "GET") ? LIST : UNKNOWN;
 	}
 	for (size_t i = 0; i < COUNT_OF(routes); i++) {
-		if (!span_eq(r->method, routes[i].method) || !span_starts(r->path, routes[i].prefix)) {
+		if (!span_eq(r->method, routes[i].method) ||
+			!span_starts(r->path, routes[i].prefix)) {
 			continue;
 		}
-		struct span rest = span_n(r->path.ptr + routes[i].prefix.len,
-			r->path.len - routes[i].prefix.len);
+		struct span rest = span_n(
+			r->path.ptr + routes[i].prefix.len, r->path.len - routes[i].prefix.len);
 		ptrdiff_t slash = span_find(rest, '/');
 		size_t n = slash < 0 ? rest.len : (size_t)slash;
 		if (n && span_eq(span_n(rest.ptr + n, rest.len - n), routes[i].tail)) {
@@ -139,12 +149,12 @@ static void reply_json(struct http_exchange *x, int status, struct span body)
 	http_reply(x, &answer);
 }
 
-static bool authorized(struct invoke_api *api, struct http_exchange *x, const char *action,
-	const char *resource)
+static bool authorized(
+	struct invoke_api *api, struct http_exchange *x, const char *action, const char *resource)
 {
 	char reason[512] = "";
-	if (!api->config.authorize || api->config.authorize(api->config.ctx, http_request(x), action, resource,
-					      reason, sizeof reason)) {
+	if (!api->config.authorize || api->config.authorize(api->config.ctx, http_request(x),
+					      action, resource, reason, sizeof reason)) {
 		return true;
 	}
 	api_error_reply(x, 403, "AccessDeniedException", "%s", reason);
@@ -164,7 +174,8 @@ static void list_functions(struct invoke_api *api, struct http_exchange *x)
 		(marker && !span_u64(span_of(marker), api->model->n_functions, &from)) ||
 		(version && strcmp(version, "ALL") != 0)) {
 		api_error_reply(x, 400, "ValidationException",
-			"1 validation error detected: MaxItems, Marker or FunctionVersion is out of range");
+			"1 validation error detected: MaxItems, Marker or FunctionVersion is out "
+			"of range");
 		return;
 	}
 	uint64_t to = from + (max < PAGE ? max : PAGE);
@@ -226,9 +237,12 @@ static void refuse_json(struct http_exchange *x, struct span body, size_t at)
 	}
 	unsigned char c = (unsigned char)body.ptr[at];
 	api_error_reply(x, 400, "InvalidRequestContentException",
-		"Could not parse request body into json: Could not parse payload into json: Unexpected character "
-		"('%c' (code %u)): expected a valid value (JSON String, Number, Array, Object or token 'null', "
-		"'true' or 'false')\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` "
+		"Could not parse request body into json: Could not parse payload into json: "
+		"Unexpected character "
+		"('%c' (code %u)): expected a valid value (JSON String, Number, Array, Object or "
+		"token 'null', "
+		"'true' or 'false')\n at [Source: REDACTED "
+		"(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` "
 		"disabled); line: %u, column: %u]",
 		c, c, line, column);
 }
@@ -240,7 +254,8 @@ static bool read_payload(struct call *c, size_t max)
 	c->payload = c->r->body;
 	if (c->payload.len > max) {
 		api_error_reply(c->x, 413, "RequestEntityTooLargeException",
-			"Request must be smaller than %zu bytes for the InvokeFunction operation", max);
+			"Request must be smaller than %zu bytes for the InvokeFunction operation",
+			max);
 		return false;
 	}
 	if (!c->payload.len) {
@@ -295,7 +310,8 @@ static size_t base_headers(const struct job *job, struct http_header *headers)
 {
 	size_t n = 0;
 	headers[n++] = (struct http_header){ SPAN("x-amzn-RequestId"), span_of(job->request_id) };
-	headers[n++] = (struct http_header){ SPAN("X-Amz-Executed-Version"), span_of(job->version) };
+	headers[n++] =
+		(struct http_header){ SPAN("X-Amz-Executed-Version"), span_of(job->version) };
 	headers[n++] = (struct http_header){ SPAN("X-Amzn-Trace-Id"), span_of(job->trace) };
 	return n;
 }
@@ -308,14 +324,16 @@ static void reply_result(struct job *job, const struct lambda_result *r)
 	headers[n++] = (struct http_header){ SPAN("Content-Type"), SPAN("application/json") };
 	headers[n++] = (struct http_header){ SPAN("x-amzn-Remapped-Content-Length"), SPAN("0") };
 	if (r->outcome == LAMBDA_FUNCTION_ERROR) {
-		headers[n++] = (struct http_header){ SPAN("X-Amz-Function-Error"), SPAN("Unhandled") };
+		headers[n++] =
+			(struct http_header){ SPAN("X-Amz-Function-Error"), SPAN("Unhandled") };
 	}
 	if (job->tail) {
 		base64_encode(&tail, r->log_tail);
 		headers[n++] = (struct http_header){ SPAN("X-Amz-Log-Result"), buf_span(&tail) };
 	}
-	const struct http_reply answer = { .status = 200, .headers = headers, .n_headers = n,
-		.body = r->payload };
+	const struct http_reply answer = {
+		.status = 200, .headers = headers, .n_headers = n, .body = r->payload
+	};
 	http_reply(job->x, &answer);
 	buf_fini(&tail);
 }
@@ -345,7 +363,8 @@ static void begin_stream(struct job *job, struct span content_type)
 	http_reply_begin(job->x, &answer, -1);
 }
 
-static bool write_frame(struct job *job, const char *event, const char *content_type, struct span payload)
+static bool write_frame(
+	struct job *job, const char *event, const char *content_type, struct span payload)
 {
 	struct buf frame = BUF_INIT(payload.len + 1024);
 	event_stream_add(&frame, event, content_type, payload);
@@ -387,8 +406,10 @@ static void complete_stream(struct job *job, const struct lambda_result *r)
 	bool failed = r->outcome != LAMBDA_OK;
 	buf_add_char(&body, '{');
 	if (failed) {
-		json_add_member(&body, "ErrorCode", span_of(*r->error_type ? r->error_type : "Unhandled"));
-		json_add_member(&body, "ErrorDetails", r->payload.len ? r->payload : span_of(r->detail));
+		json_add_member(
+			&body, "ErrorCode", span_of(*r->error_type ? r->error_type : "Unhandled"));
+		json_add_member(
+			&body, "ErrorDetails", r->payload.len ? r->payload : span_of(r->detail));
 	}
 	json_add_name(&body, "LogResult");
 	if (job->tail) {
@@ -451,15 +472,16 @@ static const char *trace_of(const struct call *c)
 	char random[25];
 	id_random(random, 24, ID_HEX);
 	return arena_printf(c->r->arena, "Root=1-%08llx-%s;Parent=%.16s;Sampled=0",
-		(unsigned long long)(clock_now_ms(c->api->config.clock) / 1000) & 0xffffffff, random,
-		random + 4);
+		(unsigned long long)(clock_now_ms(c->api->config.clock) / 1000) & 0xffffffff,
+		random, random + 4);
 }
 
 /* A version is its own name; an alias of ours always means the one code there is. */
 static const char *executed_version(const char *qualifier)
 {
 	uint64_t number;
-	return qualifier && span_u64(span_of(qualifier), UINT32_MAX, &number) ? qualifier : "$LATEST";
+	return qualifier && span_u64(span_of(qualifier), UINT32_MAX, &number) ? qualifier
+									      : "$LATEST";
 }
 
 static void invoke_now(struct call *c, bool tail)
@@ -512,10 +534,12 @@ static void invoke_later(struct call *c)
 	http_reply(c->x, &answer);
 }
 
-static void refuse_value(struct http_exchange *x, struct span value, const char *name, const char *set)
+static void refuse_value(
+	struct http_exchange *x, struct span value, const char *name, const char *set)
 {
 	api_error_reply(x, 400, "ValidationException",
-		"1 validation error detected: Value '%.*s' at '%s' failed to satisfy constraint: Member must "
+		"1 validation error detected: Value '%.*s' at '%s' failed to satisfy constraint: "
+		"Member must "
 		"satisfy enum value set: [%s]",
 		SPAN_ARG(value), name, set);
 }
@@ -527,7 +551,8 @@ static void invoke(struct call *c)
 	bool later = span_is(type, "Event") && c->operation == INVOKE;
 	if (type.len && !later && !span_is(type, "RequestResponse") && !span_is(type, "DryRun")) {
 		refuse_value(c->x, type, "invocationType",
-			c->operation == INVOKE ? "RequestResponse, DryRun, Event" : "RequestResponse, DryRun");
+			c->operation == INVOKE ? "RequestResponse, DryRun, Event"
+					       : "RequestResponse, DryRun");
 		return;
 	}
 	if (log.len && !span_is(log, "Tail") && !span_is(log, "None")) {
@@ -555,8 +580,8 @@ static const char *missing_arn(const struct call *c)
 	if (!qualifier && c->operation != GET && c->operation != GET_CONFIGURATION) {
 		qualifier = "$LATEST";
 	}
-	return arena_printf(c->r->arena, "arn:aws:lambda:%s:%s:function:%s%s%s", m->region, m->account,
-		c->name.name, qualifier ? ":" : "", qualifier ? qualifier : "");
+	return arena_printf(c->r->arena, "arn:aws:lambda:%s:%s:function:%s%s%s", m->region,
+		m->account, c->name.name, qualifier ? ":" : "", qualifier ? qualifier : "");
 }
 
 static const char *action_of(enum operation operation)

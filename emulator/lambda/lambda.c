@@ -56,9 +56,9 @@ static int slot_find(const void *name, const void *item)
 
 static struct lambda_slot *find_slot(struct lambda *l, const char *name)
 {
-	struct lambda_slot **hit =
-		l->n_slots ? bsearch(name, l->slots, l->n_slots, sizeof(struct lambda_slot *), slot_find)
-			   : NULL;
+	struct lambda_slot **hit = l->n_slots ? bsearch(name, l->slots, l->n_slots,
+							sizeof(struct lambda_slot *), slot_find)
+					      : NULL;
 	return hit ? *hit : NULL;
 }
 
@@ -180,7 +180,8 @@ static void finish(struct invocation *inv, const struct lambda_result *r)
 	buf_fini(&collected);
 }
 
-static void finish_platform(struct invocation *inv, const char *type, const char *what, const char *detail)
+static void finish_platform(
+	struct invocation *inv, const char *type, const char *what, const char *detail)
 {
 	struct buf body = BUF_INIT(4096);
 	struct lambda_result r = { .detail = detail };
@@ -192,7 +193,9 @@ static void finish_platform(struct invocation *inv, const char *type, const char
 static void finish_failed(struct invocation *inv)
 {
 	AUTO_FREE char *detail = TAKE(inv->detail);
-	const struct lambda_result r = { .outcome = inv->outcome, .error_type = "", .detail = detail };
+	const struct lambda_result r = {
+		.outcome = inv->outcome, .error_type = "", .detail = detail
+	};
 	finish(inv, &r);
 }
 
@@ -266,13 +269,14 @@ static void dispatch(struct lambda *l, struct invocation *inv, const struct lamb
 	struct buf meta = BUF_INIT(65536);
 	invocation_meta(inv, call, f, &meta);
 	inv->wire_id = ++l->last_wire_id;
-	int rc = meta.overflow
-		? -ERR_LIMIT
-		: l->dispatch.send(l->dispatch.ctx, inv->wire_id, buf_span(&meta), call->payload);
+	int rc = meta.overflow ? -ERR_LIMIT
+			       : l->dispatch.send(l->dispatch.ctx, inv->wire_id, buf_span(&meta),
+					 call->payload);
 	buf_fini(&meta);
 	if (rc) {
 		inv->wire_id = 0;
-		fail(inv, LAMBDA_UNAVAILABLE, xasprintf("no agent serves function '%s' now", f->name));
+		fail(inv, LAMBDA_UNAVAILABLE,
+			xasprintf("no agent serves function '%s' now", f->name));
 		return;
 	}
 	invocation_move(inv, INVOCATION_SENT);
@@ -298,11 +302,13 @@ struct invocation *lambda_invoke(struct lambda *l, const struct lambda_call *cal
 		l->dispatch.on_start(l->dispatch.ctx, &record);
 	}
 	if (!f) {
-		fail(inv, LAMBDA_UNAVAILABLE, xasprintf("there is no function '%s'", call->function));
-	} else if (f->reserved_concurrency >= 0 && slot->in_flight >= (unsigned)f->reserved_concurrency) {
+		fail(inv, LAMBDA_UNAVAILABLE,
+			xasprintf("there is no function '%s'", call->function));
+	} else if (f->reserved_concurrency >= 0 &&
+		   slot->in_flight >= (unsigned)f->reserved_concurrency) {
 		fail(inv, LAMBDA_THROTTLED,
-			xasprintf("function '%s' has its reserved concurrency of %d in use", f->name,
-				f->reserved_concurrency));
+			xasprintf("function '%s' has its reserved concurrency of %d in use",
+				f->name, f->reserved_concurrency));
 	} else {
 		dispatch(l, inv, call);
 	}
@@ -411,8 +417,8 @@ unsigned lambda_in_flight(const struct lambda *l)
 	return l->in_flight;
 }
 
-struct lambda *lambda_create(uv_loop_t *loop, const struct clock *clock,
-	const struct lambda_dispatch *dispatch)
+struct lambda *lambda_create(
+	uv_loop_t *loop, const struct clock *clock, const struct lambda_dispatch *dispatch)
 {
 	struct lambda *l = xalloc(sizeof *l);
 	l->clock = clock;

@@ -38,10 +38,12 @@ struct lambda_call {
 	const char *function; /* physical name */
 	struct span payload; /* copied onto the wire before the call returns */
 	const char *source; /* "API GET /private", "Invoke", "authorizer": for the terminal */
-	const char *request_id; /* NULL = a new one; a retry of an asynchronous invoke keeps its own */
+	const char
+		*request_id; /* NULL = a new one; a retry of an asynchronous invoke keeps its own */
 	const char *qualifier; /* NULL = none */
 	struct span client_context; /* JSON text or empty */
-	struct span cognito_identity; /* JSON text {"cognitoIdentityId","cognitoIdentityPoolId"} or empty */
+	struct span
+		cognito_identity; /* JSON text {"cognitoIdentityId","cognitoIdentityPoolId"} or empty */
 	const char *trace_id; /* "Root=1-..." or NULL = a new one */
 	bool want_log_tail;
 	/* Streaming: on_chunk gets pieces as they come (content_type at the first), then done with an
@@ -88,8 +90,8 @@ struct lambda_dispatch {
 };
 
 /* The dispatch is copied. */
-struct lambda *lambda_create(uv_loop_t *loop, const struct clock *clock,
-	const struct lambda_dispatch *dispatch);
+struct lambda *lambda_create(
+	uv_loop_t *loop, const struct clock *clock, const struct lambda_dispatch *dispatch);
 /* Ends what runs with LAMBDA_UNAVAILABLE first. */
 void lambda_destroy(struct lambda *l);
 /* Swaps the functions; running invocations go on. The model must outlive the next swap. */

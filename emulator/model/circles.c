@@ -9,8 +9,8 @@ struct walk {
 	size_t next;
 };
 
-static int circle_fault(const struct walk *path, size_t depth, const struct template_resource *again,
-	struct err *err)
+static int circle_fault(const struct walk *path, size_t depth,
+	const struct template_resource *again, struct err *err)
 {
 	struct buf names = BUF_INIT(300);
 	bool inside = false;
@@ -20,8 +20,9 @@ static int circle_fault(const struct walk *path, size_t depth, const struct temp
 			buf_addf(&names, "%s%s", names.len ? ", " : "", path[i].at->logical_id);
 		}
 	}
-	int rc = err_set(err, ERR_INVALID, "stack '%s': circular dependency between resources: [%s]",
-		again->stack->name, buf_cstr(&names));
+	int rc =
+		err_set(err, ERR_INVALID, "stack '%s': circular dependency between resources: [%s]",
+			again->stack->name, buf_cstr(&names));
 	buf_fini(&names);
 	return rc;
 }

@@ -165,7 +165,8 @@ static int fn_getatt(const struct scope *s, const cJSON *arg, cJSON **out)
 }
 
 /* One ${...} of Fn::Sub: a variable of the call, "Id.Attribute" or what Ref takes. */
-static int sub_value(const struct scope *s, const cJSON *variables, struct span name, struct buf *out)
+static int sub_value(
+	const struct scope *s, const cJSON *variables, struct span name, struct buf *out)
 {
 	AUTO_FREE char *text = xstrndup(name.ptr, name.len);
 	cJSON *variable = json_get(variables, text);
@@ -188,8 +189,8 @@ static int sub_value(const struct scope *s, const cJSON *variables, struct span 
 	return rc;
 }
 
-static int substitute(const struct scope *s, const char *pattern, const cJSON *variables,
-	struct buf *out)
+static int substitute(
+	const struct scope *s, const char *pattern, const cJSON *variables, struct buf *out)
 {
 	const char *at = pattern;
 	for (const char *open = strstr(at, "${"); open; open = strstr(at, "${")) {
@@ -293,8 +294,8 @@ static int fn_select(const struct scope *s, const cJSON *arg, cJSON **out)
 		return scope_fault(s, "takes an index and a list");
 	}
 	if (index >= cJSON_GetArraySize(items)) {
-		return scope_fault(s, "index %d is outside a list of %d", index,
-			cJSON_GetArraySize(items));
+		return scope_fault(
+			s, "index %d is outside a list of %d", index, cJSON_GetArraySize(items));
 	}
 	*out = cJSON_DetachItemFromArray(items, index);
 	return 0;
@@ -375,7 +376,8 @@ static int fn_find_in_map(const struct scope *s, const cJSON *arg, cJSON **out)
 	const cJSON *value = json_get(json_get(mapping, top), second);
 	const cJSON *otherwise = json_get(list->child->next->next->next, "DefaultValue");
 	if (!value && !otherwise) {
-		return mapping ? scope_fault(s, "mapping '%s' has no value for '%s', '%s'", map, top, second)
+		return mapping ? scope_fault(s, "mapping '%s' has no value for '%s', '%s'", map,
+					 top, second)
 			       : scope_fault(s, "there is no mapping '%s'", map);
 	}
 	*out = cJSON_Duplicate(value ? value : otherwise, true);
@@ -436,7 +438,8 @@ static int fn_cidr(const struct scope *s, const cJSON *arg, cJSON **out)
 	if (inet_pton(AF_INET, address, &base) != 1 || !small_number(list->child->next, &count) ||
 		count < 1 || count > 256 ||
 		(bits_item && (!small_number(bits_item, &bits) || bits < 1 || bits > 31))) {
-		return scope_fault(s, "takes an IPv4 block, a count up to 256 and a number of bits");
+		return scope_fault(
+			s, "takes an IPv4 block, a count up to 256 and a number of bits");
 	}
 	*out = cJSON_CreateArray();
 	for (uint32_t i = 0; i < (uint32_t)count; i++) {
@@ -477,7 +480,7 @@ static bool is_call(const cJSON *node)
 {
 	const cJSON *only = cJSON_IsObject(node) ? node->child : NULL;
 	return only && !only->next &&
-		(strcmp(only->string, "Ref") == 0 || strncmp(only->string, "Fn::", 4) == 0);
+	       (strcmp(only->string, "Ref") == 0 || strncmp(only->string, "Fn::", 4) == 0);
 }
 
 static int call(const struct scope *s, const cJSON *member, cJSON **out)
@@ -495,7 +498,8 @@ static int eval_children(const struct scope *s, const cJSON *node, cJSON *into)
 {
 	size_t index = 0;
 	JSON_FOR (item, node) {
-		struct scope at = cJSON_IsArray(node) ? scope_item(s, index) : scope_member(s, item->string);
+		struct scope at =
+			cJSON_IsArray(node) ? scope_item(s, index) : scope_member(s, item->string);
 		cJSON *value = NULL;
 		int rc = intrinsic_eval(&at, item, &value);
 		if (rc) {

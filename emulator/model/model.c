@@ -127,7 +127,8 @@ const struct model_oidc_provider *model_oidc(const struct model *m, const char *
 /* One note per type that is not emulated: a list of each resource would bury what matters. */
 static void note_types(struct builder *b)
 {
-	TEMPLATE_FOR (r, &b->set, NULL) {
+	TEMPLATE_FOR(r, &b->set, NULL)
+	{
 		if (physical_role(r->type) != PHYSICAL_OTHER ||
 			template_next(&b->set, NULL, r->type) != r) {
 			continue;
@@ -138,7 +139,8 @@ static void note_types(struct builder *b)
 			more++;
 		}
 		if (more) {
-			build_note(b, "%s '%s' and %zu more are not emulated", r->type, r->logical_id, more);
+			build_note(b, "%s '%s' and %zu more are not emulated", r->type,
+				r->logical_id, more);
 		} else {
 			build_note(b, "%s '%s' is not emulated", r->type, r->logical_id);
 		}

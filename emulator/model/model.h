@@ -55,7 +55,12 @@ struct model_cors {
 	int max_age; /* -1 = not set */
 };
 
-enum model_authorization { MODEL_AUTH_NONE, MODEL_AUTH_IAM, MODEL_AUTH_JWT, MODEL_AUTH_CUSTOM };
+enum model_authorization {
+	MODEL_AUTH_NONE,
+	MODEL_AUTH_IAM,
+	MODEL_AUTH_JWT,
+	MODEL_AUTH_CUSTOM
+};
 
 struct model_authorizer {
 	const char *id; /* physical */
@@ -78,7 +83,11 @@ struct model_throttle {
 	double burst;
 };
 
-enum model_integration_type { MODEL_LAMBDA_PROXY, MODEL_HTTP_PROXY, MODEL_UNSUPPORTED };
+enum model_integration_type {
+	MODEL_LAMBDA_PROXY,
+	MODEL_HTTP_PROXY,
+	MODEL_UNSUPPORTED
+};
 
 struct model_mapping {
 	const char *key; /* "append:header.N", "overwrite:path", "remove:querystring.N" */
@@ -126,7 +135,8 @@ struct model_stage {
 
 struct model_api {
 	const char *stack, *logical_id;
-	const char *key; /* name in endpoints.json: the construct's id in SST apps, else the logical id */
+	const char *
+		key; /* name in endpoints.json: the construct's id in SST apps, else the logical id */
 	const char *id; /* 10 characters [a-z0-9], stable */
 	const char *name;
 	const char *endpoint; /* "http://localhost:4511" as resolve() gave it */

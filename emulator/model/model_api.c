@@ -43,7 +43,8 @@ int build_cors(struct builder *b, const struct template_resource *r, const cJSON
 		rc = template_texts(r, config, "ExposeHeaders", &cors->expose_headers, b->err);
 	}
 	if (rc == 0) {
-		rc = template_bool(r, config, "AllowCredentials", false, &cors->allow_credentials, b->err);
+		rc = template_bool(
+			r, config, "AllowCredentials", false, &cors->allow_credentials, b->err);
 	}
 	if (rc == 0) {
 		rc = template_number(r, config, "MaxAge", -1, &max_age, b->err);
@@ -64,8 +65,8 @@ int build_cors(struct builder *b, const struct template_resource *r, const cJSON
 	return 0;
 }
 
-static int read_throttle(struct builder *b, const struct template_resource *r, const cJSON *settings,
-	struct model_throttle *out)
+static int read_throttle(struct builder *b, const struct template_resource *r,
+	const cJSON *settings, struct model_throttle *out)
 {
 	int rc = template_number(r, settings, "ThrottlingRateLimit", 0, &out->rate, b->err);
 	if (rc == 0) {
@@ -92,14 +93,15 @@ static int read_variables(struct builder *b, struct template_resource *r, struct
 		if (rc) {
 			return rc;
 		}
-		stage->variables =
-			build_grow(b, stage->variables, stage->n_variables, sizeof *stage->variables);
+		stage->variables = build_grow(
+			b, stage->variables, stage->n_variables, sizeof *stage->variables);
 		stage->variables[stage->n_variables++] = pair;
 	}
 	return 0;
 }
 
-static int read_route_settings(struct builder *b, struct template_resource *r, struct model_stage *stage)
+static int read_route_settings(
+	struct builder *b, struct template_resource *r, struct model_stage *stage)
 {
 	JSON_FOR (item, json_object(r->properties, "RouteSettings")) {
 		struct model_route_settings settings = { .route_key = item->string };
@@ -107,8 +109,8 @@ static int read_route_settings(struct builder *b, struct template_resource *r, s
 		if (rc) {
 			return rc;
 		}
-		stage->route_settings = build_grow(b, stage->route_settings, stage->n_route_settings,
-			sizeof *stage->route_settings);
+		stage->route_settings = build_grow(b, stage->route_settings,
+			stage->n_route_settings, sizeof *stage->route_settings);
 		stage->route_settings[stage->n_route_settings++] = settings;
 	}
 	return 0;
@@ -119,12 +121,13 @@ static int add_stage(struct builder *b, struct template_resource *r, struct mode
 {
 	if (!stage_name_valid(stage->name)) {
 		return template_fault(r, b->err, "StageName",
-			"'%s' must be $default or at most 128 letters, digits, '-' or '_'", stage->name);
+			"'%s' must be $default or at most 128 letters, digits, '-' or '_'",
+			stage->name);
 	}
 	for (size_t i = 0; i < api->n_stages; i++) {
 		if (strcmp(api->stages[i].name, stage->name) == 0) {
-			return template_fault(r, b->err, "StageName", "the API has a stage '%s' already",
-				stage->name);
+			return template_fault(r, b->err, "StageName",
+				"the API has a stage '%s' already", stage->name);
 		}
 	}
 	api->stages = build_grow(b, api->stages, api->n_stages, sizeof *api->stages);
@@ -201,8 +204,8 @@ static int build_api(struct builder *b, struct template_resource *r)
 	}
 	if (strcmp(protocol, "HTTP") != 0) {
 		if (strcmp(protocol, "WEBSOCKET") != 0) {
-			return template_fault(r, b->err, "ProtocolType", "'%s' must be HTTP or WEBSOCKET",
-				protocol);
+			return template_fault(r, b->err, "ProtocolType",
+				"'%s' must be HTTP or WEBSOCKET", protocol);
 		}
 		build_note(b, "WebSocket API '%s' is not emulated", r->logical_id);
 		return 0;
@@ -250,7 +253,8 @@ int build_apis(struct builder *b)
 		{ "AWS::ApiGatewayV2::Api", build_contents },
 	};
 	for (size_t i = 0; i < COUNT_OF(steps); i++) {
-		TEMPLATE_FOR (r, &b->set, steps[i].type) {
+		TEMPLATE_FOR(r, &b->set, steps[i].type)
+		{
 			int rc = steps[i].build(b, r);
 			if (rc) {
 				return rc;

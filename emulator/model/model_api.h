@@ -14,7 +14,8 @@ int api_read_authorizer(struct builder *b, struct template_resource *r, const st
 int api_add_route(struct builder *b, struct template_resource *r, struct model_api *api,
 	const struct model_route *route) MUST_CHECK;
 /* NULL if the API has none of that id (by_name: of that name). */
-const struct model_authorizer *api_authorizer(const struct model_api *api, const char *id, bool by_name);
+const struct model_authorizer *api_authorizer(
+	const struct model_api *api, const char *id, bool by_name);
 /* The function in "arn:aws:apigateway:R:lambda:path/2015-03-31/functions/ARN/invocations", or the ARN
  * alone; NULL if the URI names none. */
 const char *api_function_in(struct builder *b, const char *uri);

@@ -2,7 +2,8 @@
 #include "emulator/model/model_api.h"
 #include "proxy/base/alloc.h"
 
-const struct model_authorizer *api_authorizer(const struct model_api *api, const char *id, bool by_name)
+const struct model_authorizer *api_authorizer(
+	const struct model_api *api, const char *id, bool by_name)
 {
 	for (size_t i = 0; i < api->n_authorizers; i++) {
 		const struct model_authorizer *a = &api->authorizers[i];
@@ -13,10 +14,11 @@ const struct model_authorizer *api_authorizer(const struct model_api *api, const
 	return NULL;
 }
 
-static int check_sources(struct builder *b, struct template_resource *r, const struct model_authorizer *a)
+static int check_sources(
+	struct builder *b, struct template_resource *r, const struct model_authorizer *a)
 {
-	static const char *const prefixes[] = { "$request.header.", "$request.querystring.", "$context.",
-		"$stageVariables." };
+	static const char *const prefixes[] = { "$request.header.", "$request.querystring.",
+		"$context.", "$stageVariables." };
 	size_t allowed = a->type == MODEL_AUTH_JWT ? 2 : COUNT_OF(prefixes);
 	for (size_t i = 0; i < a->identity_sources.n; i++) {
 		const char *source = a->identity_sources.at[i];
@@ -27,7 +29,9 @@ static int check_sources(struct builder *b, struct template_resource *r, const s
 		}
 		if (!fits) {
 			return template_fault(r, b->err, "IdentitySource",
-				"'%s' must be like $request.header.NAME or $request.querystring.NAME", source);
+				"'%s' must be like $request.header.NAME or "
+				"$request.querystring.NAME",
+				source);
 		}
 	}
 	return 0;
@@ -44,10 +48,12 @@ static int read_jwt(struct builder *b, struct template_resource *r, const cJSON 
 	}
 	if (rc == 0 && !span_starts(span_of(a->issuer), SPAN("https://")) &&
 		!span_starts(span_of(a->issuer), SPAN("http://"))) {
-		rc = template_fault(r, b->err, "JwtConfiguration.Issuer", "'%s' must be a URL", a->issuer);
+		rc = template_fault(
+			r, b->err, "JwtConfiguration.Issuer", "'%s' must be a URL", a->issuer);
 	}
 	if (rc == 0 && a->identity_sources.n != 1) {
-		rc = template_fault(r, b->err, "IdentitySource", "a JWT authorizer needs exactly one");
+		rc = template_fault(
+			r, b->err, "IdentitySource", "a JWT authorizer needs exactly one");
 	}
 	return rc;
 }
@@ -61,8 +67,10 @@ static bool authorizer_permitted(struct builder *b, struct template_resource *r,
 	if (!f || build_may_invoke(b, f, &source, 1)) {
 		return true;
 	}
-	build_note(b, "authorizer '%s' of API '%s' answers 500: no AWS::Lambda::Permission lets it invoke "
-		      "function '%s'",
+	build_note(b,
+		"authorizer '%s' of API '%s' answers 500: no AWS::Lambda::Permission lets it "
+		"invoke "
+		"function '%s'",
 		r->logical_id, api->logical_id, f->logical_id);
 	return false;
 }
@@ -79,11 +87,12 @@ static int read_custom(struct builder *b, struct template_resource *r, const str
 		rc = template_fault(r, b->err, "AuthorizerUri", "'%s' names no function", uri);
 	}
 	if (rc == 0) {
-		rc = api_payload_version(b, r, properties, "AuthorizerPayloadFormatVersion", &a->payload_v2);
+		rc = api_payload_version(
+			b, r, properties, "AuthorizerPayloadFormatVersion", &a->payload_v2);
 	}
 	if (rc == 0) {
-		rc = template_bool(r, properties, "EnableSimpleResponses", false, &a->simple_responses,
-			b->err);
+		rc = template_bool(r, properties, "EnableSimpleResponses", false,
+			&a->simple_responses, b->err);
 	}
 	if (rc == 0 && a->simple_responses && !a->payload_v2) {
 		rc = template_fault(r, b->err, "EnableSimpleResponses",
@@ -91,16 +100,18 @@ static int read_custom(struct builder *b, struct template_resource *r, const str
 	}
 	/* The service's default is not known; emulators and the CDK have 300 (reference api-gateway 8). */
 	if (rc == 0) {
-		rc = template_number(r, properties, "AuthorizerResultTtlInSeconds", 300, &ttl, b->err);
+		rc = template_number(
+			r, properties, "AuthorizerResultTtlInSeconds", 300, &ttl, b->err);
 	}
 	if (rc == 0 && (ttl < 0 || ttl > 3600)) {
-		rc = template_fault(r, b->err, "AuthorizerResultTtlInSeconds", "must be from 0 to 3600");
+		rc = template_fault(
+			r, b->err, "AuthorizerResultTtlInSeconds", "must be from 0 to 3600");
 	}
 	if (rc == 0) {
 		a->ttl_s = (unsigned)ttl;
 		a->function = api_function_name(b, r, arn);
 		a->may_invoke = json_str(properties, "AuthorizerCredentialsArn") ||
-			authorizer_permitted(b, r, api, a);
+				authorizer_permitted(b, r, api, a);
 	}
 	return rc;
 }
@@ -109,10 +120,9 @@ int api_read_authorizer(struct builder *b, struct template_resource *r, const st
 	const char *id, const cJSON *properties, struct model_authorizer *out)
 {
 	const char *type;
-	struct model_authorizer a = { .logical_id = r->logical_id,
-		.id = id,
-		.issuer = "",
-		.function = "" };
+	struct model_authorizer a = {
+		.logical_id = r->logical_id, .id = id, .issuer = "", .function = ""
+	};
 	int rc = template_text(r, properties, "AuthorizerType", "", &type, b->err);
 	if (rc == 0) {
 		rc = template_text(r, properties, "Name", r->logical_id, &a.name, b->err);
@@ -125,7 +135,8 @@ int api_read_authorizer(struct builder *b, struct template_resource *r, const st
 	} else if (rc == 0 && strcmp(type, "REQUEST") == 0) {
 		rc = read_custom(b, r, api, properties, &a);
 	} else if (rc == 0) {
-		rc = template_fault(r, b->err, "AuthorizerType", "'%s' must be JWT or REQUEST", type);
+		rc = template_fault(
+			r, b->err, "AuthorizerType", "'%s' must be JWT or REQUEST", type);
 	}
 	if (rc == 0) {
 		rc = check_sources(b, r, &a);

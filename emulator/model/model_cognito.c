@@ -21,8 +21,10 @@ static int read_oidc(struct builder *b, struct template_resource *r, struct mode
 			pool->oidc = build_grow(b, pool->oidc, pool->n_oidc, sizeof *pool->oidc);
 			pool->oidc[pool->n_oidc++] = p;
 		} else {
-			build_note(b, "identity pool '%s': the app does not declare the provider %s, whose "
-				      "logins are refused",
+			build_note(b,
+				"identity pool '%s': the app does not declare the provider %s, "
+				"whose "
+				"logins are refused",
 				r->logical_id, arns.at[i]);
 		}
 	}
@@ -40,8 +42,8 @@ static int read_user_pools(struct builder *b, struct template_resource *r, struc
 		if (rc) {
 			return rc;
 		}
-		pool->user_pools =
-			build_grow(b, pool->user_pools, pool->n_user_pools, sizeof *pool->user_pools);
+		pool->user_pools = build_grow(
+			b, pool->user_pools, pool->n_user_pools, sizeof *pool->user_pools);
 		pool->user_pools[pool->n_user_pools++] = client;
 	}
 	return 0;
@@ -69,14 +71,16 @@ static int build_pool(struct builder *b, struct template_resource *r)
 		.authenticated_role = "",
 		.unauthenticated_role = "" };
 	const char *derived = pool.id ? build_attribute(b, r, "Name") : NULL;
-	int rc = derived ? template_text(r, r->properties, "IdentityPoolName", derived, &pool.name, b->err)
+	int rc = derived ? template_text(r, r->properties, "IdentityPoolName", derived, &pool.name,
+				   b->err)
 			 : -ERR_INVALID;
 	if (rc == 0) {
 		rc = template_bool(r, r->properties, "AllowUnauthenticatedIdentities", false,
 			&pool.allow_unauthenticated, b->err);
 	}
 	if (rc == 0) {
-		rc = template_bool(r, r->properties, "AllowClassicFlow", true, &pool.allow_classic, b->err);
+		rc = template_bool(
+			r, r->properties, "AllowClassicFlow", true, &pool.allow_classic, b->err);
 	}
 	if (rc == 0) {
 		rc = read_oidc(b, r, &pool);
@@ -120,7 +124,8 @@ static int attach_roles(struct builder *b, struct template_resource *r)
 		}
 	}
 	if (!pool) {
-		return template_fault(r, b->err, "IdentityPoolId", "'%s' is no identity pool of the app", id);
+		return template_fault(
+			r, b->err, "IdentityPoolId", "'%s' is no identity pool of the app", id);
 	}
 	const cJSON *roles = json_object(r->properties, "Roles");
 	pool->role_mappings = json_object(r->properties, "RoleMappings");
@@ -130,13 +135,15 @@ static int attach_roles(struct builder *b, struct template_resource *r)
 
 int build_cognito(struct builder *b)
 {
-	TEMPLATE_FOR (r, &b->set, "AWS::Cognito::IdentityPool") {
+	TEMPLATE_FOR(r, &b->set, "AWS::Cognito::IdentityPool")
+	{
 		int rc = build_pool(b, r);
 		if (rc) {
 			return rc;
 		}
 	}
-	TEMPLATE_FOR (r, &b->set, "AWS::Cognito::IdentityPoolRoleAttachment") {
+	TEMPLATE_FOR(r, &b->set, "AWS::Cognito::IdentityPoolRoleAttachment")
+	{
 		int rc = attach_roles(b, r);
 		if (rc) {
 			return rc;

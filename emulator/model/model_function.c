@@ -9,13 +9,14 @@ static bool name_valid(const char *name)
 	return n > 0 && n <= 64 && name[n] == '\0';
 }
 
-static int read_bounded(struct builder *b, struct template_resource *r, const char *name, unsigned least,
-	unsigned most, unsigned otherwise, unsigned *out)
+static int read_bounded(struct builder *b, struct template_resource *r, const char *name,
+	unsigned least, unsigned most, unsigned otherwise, unsigned *out)
 {
 	double value;
 	int rc = template_number(r, r->properties, name, otherwise, &value, b->err);
 	if (rc == 0 && (value < least || value > most || value != (unsigned)value)) {
-		rc = template_fault(r, b->err, name, "must be a whole number from %u to %u", least, most);
+		rc = template_fault(
+			r, b->err, name, "must be a whole number from %u to %u", least, most);
 	}
 	if (rc == 0) {
 		*out = (unsigned)value;
@@ -23,7 +24,8 @@ static int read_bounded(struct builder *b, struct template_resource *r, const ch
 	return rc;
 }
 
-static int read_environment(struct builder *b, struct template_resource *r, struct model_function *f)
+static int read_environment(
+	struct builder *b, struct template_resource *r, struct model_function *f)
 {
 	const cJSON *variables = json_get(json_get(r->properties, "Environment"), "Variables");
 	JSON_FOR (item, variables) {
@@ -78,7 +80,8 @@ static int read_texts(struct builder *b, struct template_resource *r, struct mod
 	return rc;
 }
 
-static int check_function(struct builder *b, struct template_resource *r, const struct model_function *f)
+static int check_function(
+	struct builder *b, struct template_resource *r, const struct model_function *f)
 {
 	if (!name_valid(f->name)) {
 		return template_fault(r, b->err, "FunctionName",
@@ -97,13 +100,14 @@ static int check_function(struct builder *b, struct template_resource *r, const 
 			f->architecture);
 	}
 	if (strcmp(f->log_format, "Text") != 0 && strcmp(f->log_format, "JSON") != 0) {
-		return template_fault(r, b->err, "LoggingConfig.LogFormat", "'%s' must be Text or JSON",
-			f->log_format);
+		return template_fault(r, b->err, "LoggingConfig.LogFormat",
+			"'%s' must be Text or JSON", f->log_format);
 	}
 	for (size_t i = 0; i < b->m->n_functions; i++) {
 		if (strcmp(b->m->functions[i].name, f->name) == 0) {
-			return template_fault(r, b->err, "FunctionName", "'%s' has the name '%s' too",
-				b->m->functions[i].logical_id, f->name);
+			return template_fault(r, b->err, "FunctionName",
+				"'%s' has the name '%s' too", b->m->functions[i].logical_id,
+				f->name);
 		}
 	}
 	return 0;
@@ -208,16 +212,15 @@ static bool like(const char *pattern, const char *text)
 	return !*pattern;
 }
 
-
 bool build_may_invoke(const struct builder *b, const struct model_function *f,
 	const char *const *sources, size_t n)
 {
 	for (size_t i = 0; i < b->n_permissions; i++) {
 		const struct build_permission *p = &b->permissions[i];
 		bool fits = p->function == f && like(p->action, "lambda:InvokeFunction") &&
-			(strcmp(p->principal, "apigateway.amazonaws.com") == 0 ||
-				strcmp(p->principal, "*") == 0) &&
-			(!*p->source_account || strcmp(p->source_account, b->m->account) == 0);
+			    (strcmp(p->principal, "apigateway.amazonaws.com") == 0 ||
+				    strcmp(p->principal, "*") == 0) &&
+			    (!*p->source_account || strcmp(p->source_account, b->m->account) == 0);
 		if (fits && !*p->source_arn) {
 			return true;
 		}
@@ -259,14 +262,15 @@ static int build_url(struct builder *b, struct template_resource *r)
 		return rc;
 	}
 	if (!f) {
-		return template_fault(r, b->err, "TargetFunctionArn", "names no function of the app");
+		return template_fault(
+			r, b->err, "TargetFunctionArn", "names no function of the app");
 	}
 	if (strcmp(auth, "NONE") != 0 && strcmp(auth, "AWS_IAM") != 0) {
 		return template_fault(r, b->err, "AuthType", "'%s' must be NONE or AWS_IAM", auth);
 	}
 	if (strcmp(mode, "BUFFERED") != 0 && strcmp(mode, "RESPONSE_STREAM") != 0) {
-		return template_fault(r, b->err, "InvokeMode", "'%s' must be BUFFERED or RESPONSE_STREAM",
-			mode);
+		return template_fault(
+			r, b->err, "InvokeMode", "'%s' must be BUFFERED or RESPONSE_STREAM", mode);
 	}
 	char id[33];
 	physical_id(r, "url", id, 32, ID_LOWER_DIGITS);
@@ -275,8 +279,9 @@ static int build_url(struct builder *b, struct template_resource *r)
 	f->url_streaming = *mode == 'R';
 	f->url_public = url_public(b, f);
 	if (strcmp(auth, "NONE") == 0 && !f->url_public) {
-		build_note(b, "function URL '%s' answers 403: no AWS::Lambda::Permission lets everyone "
-			      "call lambda:InvokeFunctionUrl",
+		build_note(b,
+			"function URL '%s' answers 403: no AWS::Lambda::Permission lets everyone "
+			"call lambda:InvokeFunctionUrl",
 			r->logical_id);
 	}
 	return build_cors(b, r, json_get(r->properties, "Cors"), &f->url_cors);
@@ -336,7 +341,8 @@ int build_functions(struct builder *b)
 		{ "AWS::Lambda::Alias", build_alias },
 	};
 	for (size_t i = 0; i < COUNT_OF(steps); i++) {
-		TEMPLATE_FOR (r, &b->set, steps[i].type) {
+		TEMPLATE_FOR(r, &b->set, steps[i].type)
+		{
 			int rc = steps[i].build(b, r);
 			if (rc) {
 				return rc;

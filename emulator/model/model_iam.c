@@ -11,15 +11,16 @@ static const struct {
 	{ "AdministratorAccess", "[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]" },
 	{ "PowerUserAccess", "[{\"Effect\":\"Allow\",\"NotAction\":[\"iam:*\",\"organizations:*\","
 			     "\"account:*\"],\"Resource\":\"*\"}]" },
-	{ "AmazonAPIGatewayInvokeFullAccess",
-		"[{\"Effect\":\"Allow\",\"Action\":[\"execute-api:Invoke\",\"execute-api:ManageConnections\"],"
-		"\"Resource\":\"arn:aws:execute-api:*:*:*\"}]" },
-	{ "AWSLambda_FullAccess", "[{\"Effect\":\"Allow\",\"Action\":\"lambda:*\",\"Resource\":\"*\"}]" },
-	{ "AWSLambdaRole",
-		"[{\"Effect\":\"Allow\",\"Action\":\"lambda:InvokeFunction\",\"Resource\":\"*\"}]" },
-	{ "AWSLambdaBasicExecutionRole",
-		"[{\"Effect\":\"Allow\",\"Action\":[\"logs:CreateLogGroup\",\"logs:CreateLogStream\","
-		"\"logs:PutLogEvents\"],\"Resource\":\"*\"}]" },
+	{ "AmazonAPIGatewayInvokeFullAccess", "[{\"Effect\":\"Allow\",\"Action\":[\"execute-api:"
+					      "Invoke\",\"execute-api:ManageConnections\"],"
+					      "\"Resource\":\"arn:aws:execute-api:*:*:*\"}]" },
+	{ "AWSLambda_FullAccess",
+		"[{\"Effect\":\"Allow\",\"Action\":\"lambda:*\",\"Resource\":\"*\"}]" },
+	{ "AWSLambdaRole", "[{\"Effect\":\"Allow\",\"Action\":\"lambda:InvokeFunction\","
+			   "\"Resource\":\"*\"}]" },
+	{ "AWSLambdaBasicExecutionRole", "[{\"Effect\":\"Allow\",\"Action\":[\"logs:"
+					 "CreateLogGroup\",\"logs:CreateLogStream\","
+					 "\"logs:PutLogEvents\"],\"Resource\":\"*\"}]" },
 	{ "AWSLambdaVPCAccessExecutionRole",
 		"[{\"Effect\":\"Allow\",\"Action\":[\"logs:*\",\"ec2:*NetworkInterface*\"],"
 		"\"Resource\":\"*\"}]" },
@@ -35,33 +36,33 @@ static bool either(const cJSON *statement, const char *one, const char *other)
 	return !json_get(statement, one) != !json_get(statement, other);
 }
 
-static int check_statement(struct builder *b, const struct template_resource *r, const char *property,
-	const cJSON *statement, bool trust)
+static int check_statement(struct builder *b, const struct template_resource *r,
+	const char *property, const cJSON *statement, bool trust)
 {
 	const char *effect = json_str(statement, "Effect");
 	if (!effect || (strcmp(effect, "Allow") != 0 && strcmp(effect, "Deny") != 0)) {
-		return template_fault(r, b->err, property,
-			"each Statement needs an Effect, Allow or Deny");
+		return template_fault(
+			r, b->err, property, "each Statement needs an Effect, Allow or Deny");
 	}
 	if (!either(statement, "Action", "NotAction")) {
-		return template_fault(r, b->err, property,
-			"each Statement needs an Action or a NotAction");
+		return template_fault(
+			r, b->err, property, "each Statement needs an Action or a NotAction");
 	}
 	if (trust && !either(statement, "Principal", "NotPrincipal")) {
 		return template_fault(r, b->err, property, "each Statement needs a Principal");
 	}
 	if (!trust && !either(statement, "Resource", "NotResource")) {
-		return template_fault(r, b->err, property,
-			"each Statement needs a Resource or a NotResource");
+		return template_fault(
+			r, b->err, property, "each Statement needs a Resource or a NotResource");
 	}
 	const cJSON *condition = json_get(statement, "Condition");
 	return condition && !cJSON_IsObject(condition)
-		? template_fault(r, b->err, property, "Condition must be an object")
-		: 0;
+		       ? template_fault(r, b->err, property, "Condition must be an object")
+		       : 0;
 }
 
-static int check_document(struct builder *b, const struct template_resource *r, const char *property,
-	const cJSON *document, bool trust)
+static int check_document(struct builder *b, const struct template_resource *r,
+	const char *property, const cJSON *document, bool trust)
 {
 	const char *version = json_str(document, "Version");
 	const cJSON *statement = json_get(document, "Statement");
@@ -69,8 +70,8 @@ static int check_document(struct builder *b, const struct template_resource *r, 
 		return template_fault(r, b->err, property, "must be a policy document");
 	}
 	if (version && strcmp(version, "2012-10-17") != 0 && strcmp(version, "2008-10-17") != 0) {
-		return template_fault(r, b->err, property, "Version '%s' must be 2012-10-17 or 2008-10-17",
-			version);
+		return template_fault(r, b->err, property,
+			"Version '%s' must be 2012-10-17 or 2008-10-17", version);
 	}
 	if (cJSON_IsObject(statement)) {
 		return check_statement(b, r, property, statement, trust);
@@ -109,7 +110,8 @@ static int add_inline(struct builder *b, struct template_resource *r, struct mod
 /* A managed policy of the template is found by its ARN; one of AWS by its name. */
 static bool add_own_managed(struct builder *b, struct model_role *role, const char *arn)
 {
-	TEMPLATE_FOR (r, &b->set, "AWS::IAM::ManagedPolicy") {
+	TEMPLATE_FOR(r, &b->set, "AWS::IAM::ManagedPolicy")
+	{
 		const char *ref = build_ref(b, r);
 		if (ref && strcmp(ref, arn) == 0) {
 			add_policy(b, role, json_get(r->properties, "PolicyDocument"));
@@ -142,8 +144,10 @@ static int add_managed(struct builder *b, struct template_resource *r, struct mo
 	struct model_strings arns;
 	int rc = template_texts(r, r->properties, "ManagedPolicyArns", &arns, b->err);
 	for (size_t i = 0; i < arns.n && rc == 0; i++) {
-		if (!add_own_managed(b, role, arns.at[i]) && !add_aws_managed(b, role, arns.at[i])) {
-			build_note(b, "managed policy %s of role '%s' is not known and allows nothing",
+		if (!add_own_managed(b, role, arns.at[i]) &&
+			!add_aws_managed(b, role, arns.at[i])) {
+			build_note(b,
+				"managed policy %s of role '%s' is not known and allows nothing",
 				arns.at[i], r->logical_id);
 		}
 	}
@@ -162,10 +166,12 @@ static int build_role(struct builder *b, struct template_resource *r)
 	double session;
 	int rc = check_document(b, r, "AssumeRolePolicyDocument", role.trust, true);
 	if (rc == 0) {
-		rc = template_number(r, r->properties, "MaxSessionDuration", 3600, &session, b->err);
+		rc = template_number(
+			r, r->properties, "MaxSessionDuration", 3600, &session, b->err);
 	}
 	if (rc == 0 && (session < 3600 || session > 43200)) {
-		rc = template_fault(r, b->err, "MaxSessionDuration", "must be from 3600 to 43200 seconds");
+		rc = template_fault(
+			r, b->err, "MaxSessionDuration", "must be from 3600 to 43200 seconds");
 	}
 	if (rc == 0) {
 		role.max_session_s = (unsigned)session;
@@ -178,7 +184,8 @@ static int build_role(struct builder *b, struct template_resource *r)
 		return rc;
 	}
 	if (json_get(r->properties, "PermissionsBoundary")) {
-		build_note(b, "the permissions boundary of role '%s' is not evaluated", r->logical_id);
+		build_note(
+			b, "the permissions boundary of role '%s' is not evaluated", r->logical_id);
 	}
 	struct model *m = b->m;
 	m->roles = build_grow(b, m->roles, m->n_roles, sizeof *m->roles);
@@ -210,7 +217,8 @@ static int attach_policy(struct builder *b, struct template_resource *r, const c
 		if (role) {
 			add_policy(b, role, document);
 		} else {
-			build_note(b, "policy '%s' goes to role '%s', which the app does not declare",
+			build_note(b,
+				"policy '%s' goes to role '%s', which the app does not declare",
 				r->logical_id, roles.at[i]);
 		}
 	}
@@ -220,7 +228,7 @@ static int attach_policy(struct builder *b, struct template_resource *r, const c
 static bool loopback(const char *host)
 {
 	return strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.0.0.1", 9) == 0 ||
-		strncmp(host, "[::1]", 5) == 0;
+	       strncmp(host, "[::1]", 5) == 0;
 }
 
 /* The scheme is added when missing, as the CDK does; plain http only for a developer's own issuer. */
@@ -240,7 +248,8 @@ static int provider_url(struct builder *b, struct template_resource *r, const ch
 	}
 	for (size_t i = 0; i < b->m->n_oidc; i++) {
 		if (strcmp(b->m->oidc[i].host, p->host) == 0) {
-			return template_fault(r, b->err, "Url", "'%s' has another provider already", given);
+			return template_fault(
+				r, b->err, "Url", "'%s' has another provider already", given);
 		}
 	}
 	return 0;
@@ -268,7 +277,8 @@ static int build_provider(struct builder *b, struct template_resource *r, const 
 int build_iam(struct builder *b)
 {
 	int rc = 0;
-	TEMPLATE_FOR (r, &b->set, NULL) {
+	TEMPLATE_FOR(r, &b->set, NULL)
+	{
 		if (strcmp(r->type, "AWS::IAM::Role") == 0) {
 			rc = build_role(b, r);
 		} else if (strcmp(r->type, "AWS::IAM::OIDCProvider") == 0) {
@@ -280,7 +290,8 @@ int build_iam(struct builder *b)
 			return rc;
 		}
 	}
-	TEMPLATE_FOR (r, &b->set, NULL) {
+	TEMPLATE_FOR(r, &b->set, NULL)
+	{
 		if (strcmp(r->type, "AWS::IAM::Policy") == 0 ||
 			strcmp(r->type, "AWS::IAM::ManagedPolicy") == 0) {
 			rc = attach_policy(b, r, "Roles");

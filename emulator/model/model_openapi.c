@@ -58,8 +58,9 @@ static int read_operation_integration(struct builder *b, struct template_resourc
 }
 
 /* "security": [{"name": [scopes]}]; an empty list switches the definition's default off. */
-static int read_security(struct builder *b, struct template_resource *r, const struct model_api *api,
-	const cJSON *body, const cJSON *operation, struct model_route *route)
+static int read_security(struct builder *b, struct template_resource *r,
+	const struct model_api *api, const cJSON *body, const cJSON *operation,
+	struct model_route *route)
 {
 	const char *iam = json_str(json_get(operation, "x-amazon-apigateway-auth"), "type");
 	const cJSON *security = json_array(operation, "security");
@@ -74,8 +75,8 @@ static int read_security(struct builder *b, struct template_resource *r, const s
 	}
 	route->authorizer = api_authorizer(api, first->string, true);
 	if (!route->authorizer) {
-		return template_fault(r, b->err, "Body.security", "'%s' is no authorizer of the API",
-			first->string);
+		return template_fault(r, b->err, "Body.security",
+			"'%s' is no authorizer of the API", first->string);
 	}
 	route->authorization = route->authorizer->type;
 	cJSON *scopes = template_keep(b->arena, cJSON_CreateObject());
@@ -98,8 +99,8 @@ static const char *operation_key(struct builder *b, const char *path, const char
 
 static bool is_operation(const char *member)
 {
-	static const char *const names[] = { "get", "head", "options", "patch", "post", "put", "delete",
-		"x-amazon-apigateway-any-method" };
+	static const char *const names[] = { "get", "head", "options", "patch", "post", "put",
+		"delete", "x-amazon-apigateway-any-method" };
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		if (strcmp(names[i], member) == 0) {
 			return true;
@@ -123,8 +124,8 @@ static int read_operation(struct builder *b, struct template_resource *r, struct
 	return rc ? rc : api_add_route(b, r, api, &route);
 }
 
-static int read_scheme(struct builder *b, struct template_resource *r, struct model_api *api,
-	const cJSON *scheme)
+static int read_scheme(
+	struct builder *b, struct template_resource *r, struct model_api *api, const cJSON *scheme)
 {
 	static const struct rename names[] = {
 		{ "type", "AuthorizerType" },
@@ -135,7 +136,8 @@ static int read_scheme(struct builder *b, struct template_resource *r, struct mo
 		{ "authorizerResultTtlInSeconds", "AuthorizerResultTtlInSeconds" },
 		{ "authorizerCredentials", "AuthorizerCredentialsArn" },
 	};
-	static const struct rename jwt_names[] = { { "issuer", "Issuer" }, { "audience", "Audience" } };
+	static const struct rename jwt_names[] = { { "issuer", "Issuer" },
+		{ "audience", "Audience" } };
 	const cJSON *given = json_object(scheme, "x-amazon-apigateway-authorizer");
 	if (!given) {
 		return 0;
@@ -143,7 +145,8 @@ static int read_scheme(struct builder *b, struct template_resource *r, struct mo
 	cJSON *properties = renamed(b, given, names, COUNT_OF(names));
 	upper_case(properties, "AuthorizerType");
 	cJSON_AddStringToObject(properties, "Name", scheme->string);
-	cJSON *jwt = renamed(b, json_get(given, "jwtConfiguration"), jwt_names, COUNT_OF(jwt_names));
+	cJSON *jwt =
+		renamed(b, json_get(given, "jwtConfiguration"), jwt_names, COUNT_OF(jwt_names));
 	cJSON_AddItemToObject(properties, "JwtConfiguration", cJSON_Duplicate(jwt, true));
 	char id[7];
 	id_from_name(id, 6, ID_LOWER_DIGITS,
@@ -151,15 +154,15 @@ static int read_scheme(struct builder *b, struct template_resource *r, struct mo
 	struct model_authorizer a;
 	int rc = api_read_authorizer(b, r, api, arena_strdup(b->arena, id), properties, &a);
 	if (rc == 0) {
-		api->authorizers =
-			build_grow(b, api->authorizers, api->n_authorizers, sizeof *api->authorizers);
+		api->authorizers = build_grow(
+			b, api->authorizers, api->n_authorizers, sizeof *api->authorizers);
 		api->authorizers[api->n_authorizers++] = a;
 	}
 	return rc;
 }
 
-static int read_openapi_cors(struct builder *b, struct template_resource *r, struct model_api *api,
-	const cJSON *body)
+static int read_openapi_cors(
+	struct builder *b, struct template_resource *r, struct model_api *api, const cJSON *body)
 {
 	static const struct rename names[] = {
 		{ "allowOrigins", "AllowOrigins" },
@@ -171,12 +174,12 @@ static int read_openapi_cors(struct builder *b, struct template_resource *r, str
 	};
 	const cJSON *cors = json_object(body, "x-amazon-apigateway-cors");
 	return cors && !api->cors
-		? build_cors(b, r, renamed(b, cors, names, COUNT_OF(names)), &api->cors)
-		: 0;
+		       ? build_cors(b, r, renamed(b, cors, names, COUNT_OF(names)), &api->cors)
+		       : 0;
 }
 
-int api_read_openapi(struct builder *b, struct template_resource *r, struct model_api *api,
-	const cJSON *body)
+int api_read_openapi(
+	struct builder *b, struct template_resource *r, struct model_api *api, const cJSON *body)
 {
 	int rc = read_openapi_cors(b, r, api, body);
 	JSON_FOR (scheme, json_object(json_get(body, "components"), "securitySchemes")) {

@@ -3,7 +3,8 @@
 #include "proxy/base/alloc.h"
 #include "proxy/base/ids.h"
 
-static const char *const methods[] = { "ANY", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "DELETE" };
+static const char *const methods[] = { "ANY", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
+	"DELETE" };
 
 /* One segment: plain text, {name}, or {name+} at the very end. NULL if it is right. */
 static const char *segment_fault(struct span segment, bool last)
@@ -22,7 +23,7 @@ static const char *segment_fault(struct span segment, bool last)
 		}
 	}
 	bool plain = name.len && span_find(name, '{') < 0 && span_find(name, '}') < 0 &&
-		span_find(name, '+') < 0;
+		     span_find(name, '+') < 0;
 	return plain ? NULL : "a {variable} needs a plain name";
 }
 
@@ -65,8 +66,9 @@ static const char *key_fault(struct builder *b, struct model_route *route)
 		}
 	}
 	route->path = arena_strndup(b->arena, path.ptr, path.len);
-	return *route->method ? path_fault(path)
-			      : "the method must be ANY, GET, HEAD, OPTIONS, PATCH, POST, PUT or DELETE";
+	return *route->method
+		       ? path_fault(path)
+		       : "the method must be ANY, GET, HEAD, OPTIONS, PATCH, POST, PUT or DELETE";
 }
 
 /* The execute-api ARNs under which API Gateway would ask to invoke a route's function: one per stage, and
@@ -77,8 +79,8 @@ static bool route_permitted(struct builder *b, const struct model_api *api,
 	const struct model *m = b->m;
 	bool any = strcmp(route->method, "ANY") == 0;
 	for (size_t i = 0; i < api->n_stages; i++) {
-		const char *base = arena_printf(b->arena, "arn:aws:execute-api:%s:%s:%s/%s/", m->region,
-			m->account, api->id, api->stages[i].name);
+		const char *base = arena_printf(b->arena, "arn:aws:execute-api:%s:%s:%s/%s/",
+			m->region, m->account, api->id, api->stages[i].name);
 		const char *sources[COUNT_OF(methods)];
 		size_t n = 0;
 		if (!*route->path) {
@@ -86,7 +88,8 @@ static bool route_permitted(struct builder *b, const struct model_api *api,
 		}
 		for (size_t j = 1; *route->path && j < COUNT_OF(methods); j++) {
 			if (any || strcmp(methods[j], route->method) == 0) {
-				sources[n++] = arena_printf(b->arena, "%s%s%s", base, methods[j], route->path);
+				sources[n++] = arena_printf(
+					b->arena, "%s%s%s", base, methods[j], route->path);
 			}
 		}
 		if (build_may_invoke(b, f, sources, n)) {
@@ -98,8 +101,8 @@ static bool route_permitted(struct builder *b, const struct model_api *api,
 
 /* Each route has its own copy of its integration, since the permission may hold for one route and not for
  * another. */
-static const struct model_integration *settle_integration(struct builder *b,
-	const struct model_api *api, const struct model_route *route)
+static const struct model_integration *settle_integration(
+	struct builder *b, const struct model_api *api, const struct model_route *route)
 {
 	struct model_integration *own = arena_alloc(b->arena, sizeof *own);
 	*own = *route->integration;
@@ -110,8 +113,10 @@ static const struct model_integration *settle_integration(struct builder *b,
 	}
 	own->may_invoke = route_permitted(b, api, route, f);
 	if (!own->may_invoke) {
-		build_note(b, "route '%s' of API '%s' answers 500: no AWS::Lambda::Permission lets it invoke "
-			      "function '%s'",
+		build_note(b,
+			"route '%s' of API '%s' answers 500: no AWS::Lambda::Permission lets it "
+			"invoke "
+			"function '%s'",
 			route->key, api->logical_id, f->logical_id);
 	}
 	return own;
@@ -127,15 +132,15 @@ int api_add_route(struct builder *b, struct template_resource *r, struct model_a
 	}
 	for (size_t i = 0; i < api->n_routes; i++) {
 		if (strcmp(api->routes[i].key, route.key) == 0) {
-			return template_fault(r, b->err, "RouteKey", "the API has a route '%s' already",
-				route.key);
+			return template_fault(r, b->err, "RouteKey",
+				"the API has a route '%s' already", route.key);
 		}
 	}
 	if (route.integration) {
 		route.integration = settle_integration(b, api, &route);
 	} else {
-		build_note(b, "route '%s' of API '%s' has no integration and answers 500", route.key,
-			api->logical_id);
+		build_note(b, "route '%s' of API '%s' has no integration and answers 500",
+			route.key, api->logical_id);
 	}
 	api->routes = build_grow(b, api->routes, api->n_routes, sizeof *api->routes);
 	api->routes[api->n_routes++] = route;
@@ -176,8 +181,8 @@ static int read_mappings(struct builder *b, struct template_resource *r, const c
 		if (rc) {
 			return rc;
 		}
-		out->request_mappings = build_grow(b, out->request_mappings, out->n_request_mappings,
-			sizeof *out->request_mappings);
+		out->request_mappings = build_grow(b, out->request_mappings,
+			out->n_request_mappings, sizeof *out->request_mappings);
 		out->request_mappings[out->n_request_mappings++] = mapping;
 	}
 	return 0;
@@ -196,13 +201,14 @@ int api_payload_version(struct builder *b, struct template_resource *r, const cJ
 	return rc;
 }
 
-static int read_lambda_proxy(struct builder *b, struct template_resource *r, const cJSON *properties,
-	const char *uri, struct model_integration *out)
+static int read_lambda_proxy(struct builder *b, struct template_resource *r,
+	const cJSON *properties, const char *uri, struct model_integration *out)
 {
 	const char *arn = api_function_in(b, uri);
 	if (!arn || json_get(properties, "IntegrationSubtype")) {
 		out->type = MODEL_UNSUPPORTED;
-		build_note(b, "integration '%s' is no function: its routes answer 500", r->logical_id);
+		build_note(
+			b, "integration '%s' is no function: its routes answer 500", r->logical_id);
 		return 0;
 	}
 	out->function = api_function_name(b, r, arn);
@@ -220,13 +226,17 @@ static int read_http_proxy(struct builder *b, struct template_resource *r, const
 	}
 	if (strcmp(connection, "INTERNET") != 0) {
 		out->type = MODEL_UNSUPPORTED;
-		build_note(b, "integration '%s' goes through a VPC link, which is not emulated: its routes "
-			      "answer 500",
+		build_note(b,
+			"integration '%s' goes through a VPC link, which is not emulated: its "
+			"routes "
+			"answer 500",
 			r->logical_id);
 		return 0;
 	}
-	if (!span_starts(span_of(uri), SPAN("http://")) && !span_starts(span_of(uri), SPAN("https://"))) {
-		return template_fault(r, b->err, "IntegrationUri", "'%s' must be an http or https URL", uri);
+	if (!span_starts(span_of(uri), SPAN("http://")) &&
+		!span_starts(span_of(uri), SPAN("https://"))) {
+		return template_fault(
+			r, b->err, "IntegrationUri", "'%s' must be an http or https URL", uri);
 	}
 	out->uri = uri;
 	out->may_invoke = true;
@@ -238,7 +248,9 @@ int api_read_integration(struct builder *b, struct template_resource *r, const c
 {
 	const char *type, *uri;
 	double timeout;
-	*out = (struct model_integration){ .id = build_ref(b, r), .function = "", .uri = "", .method = "" };
+	*out = (struct model_integration){
+		.id = build_ref(b, r), .function = "", .uri = "", .method = ""
+	};
 	int rc = template_text(r, properties, "IntegrationType", "", &type, b->err);
 	if (rc == 0) {
 		rc = template_text(r, properties, "IntegrationUri", "", &uri, b->err);
@@ -257,12 +269,13 @@ int api_read_integration(struct builder *b, struct template_resource *r, const c
 		return rc;
 	}
 	if (json_get(properties, "ResponseParameters")) {
-		build_note(b, "response parameters of integration '%s' are not applied", r->logical_id);
+		build_note(b, "response parameters of integration '%s' are not applied",
+			r->logical_id);
 	}
 	out->type = strcmp(type, "HTTP_PROXY") == 0 ? MODEL_HTTP_PROXY : MODEL_LAMBDA_PROXY;
 	if (strcmp(type, "AWS_PROXY") != 0 && strcmp(type, "HTTP_PROXY") != 0) {
-		return template_fault(r, b->err, "IntegrationType", "'%s' must be AWS_PROXY or HTTP_PROXY",
-			type);
+		return template_fault(
+			r, b->err, "IntegrationType", "'%s' must be AWS_PROXY or HTTP_PROXY", type);
 	}
 	return out->type == MODEL_LAMBDA_PROXY ? read_lambda_proxy(b, r, properties, uri, out)
 					       : read_http_proxy(b, r, properties, uri, out);
@@ -286,12 +299,14 @@ static int api_of(struct builder *b, struct template_resource *r, struct model_a
 		return 0;
 	}
 	/* WebSocket APIs have their own note; an API of another app gets one here. */
-	TEMPLATE_FOR (api, &b->set, "AWS::ApiGatewayV2::Api") {
+	TEMPLATE_FOR(api, &b->set, "AWS::ApiGatewayV2::Api")
+	{
 		if (strcmp(build_ref(b, api), id) == 0) {
 			return 0;
 		}
 	}
-	build_note(b, "%s '%s' belongs to API '%s', which is not in the app", r->type, r->logical_id, id);
+	build_note(b, "%s '%s' belongs to API '%s', which is not in the app", r->type,
+		r->logical_id, id);
 	return 0;
 }
 
@@ -305,8 +320,8 @@ static int build_authorizer(struct builder *b, struct template_resource *r)
 	}
 	rc = api_read_authorizer(b, r, api, build_ref(b, r), r->properties, &a);
 	if (rc == 0) {
-		api->authorizers =
-			build_grow(b, api->authorizers, api->n_authorizers, sizeof *api->authorizers);
+		api->authorizers = build_grow(
+			b, api->authorizers, api->n_authorizers, sizeof *api->authorizers);
 		api->authorizers[api->n_authorizers++] = a;
 	}
 	return rc;
@@ -367,7 +382,8 @@ static int route_authorization(struct builder *b, struct template_resource *r,
 		rc = template_text(r, r->properties, "AuthorizerId", "", &id, b->err);
 	}
 	if (rc == 0) {
-		rc = template_texts(r, r->properties, "AuthorizationScopes", &route->scopes, b->err);
+		rc = template_texts(
+			r, r->properties, "AuthorizationScopes", &route->scopes, b->err);
 	}
 	if (rc) {
 		return rc;
@@ -383,7 +399,8 @@ static int route_authorization(struct builder *b, struct template_resource *r,
 	route->authorization = *type == 'J' ? MODEL_AUTH_JWT : MODEL_AUTH_CUSTOM;
 	route->authorizer = api_authorizer(api, id, false);
 	if (!route->authorizer) {
-		return template_fault(r, b->err, "AuthorizerId", "'%s' is no authorizer of the API", id);
+		return template_fault(
+			r, b->err, "AuthorizerId", "'%s' is no authorizer of the API", id);
 	}
 	if (route->authorizer->type != route->authorization) {
 		return template_fault(r, b->err, "AuthorizationType",
@@ -414,13 +431,16 @@ int api_read_routes(struct builder *b)
 {
 	struct drafts drafts = { NULL, 0 };
 	int rc = 0;
-	TEMPLATE_FOR (r, &b->set, "AWS::ApiGatewayV2::Authorizer") {
+	TEMPLATE_FOR(r, &b->set, "AWS::ApiGatewayV2::Authorizer")
+	{
 		rc = rc ? rc : build_authorizer(b, r);
 	}
-	TEMPLATE_FOR (r, &b->set, "AWS::ApiGatewayV2::Integration") {
+	TEMPLATE_FOR(r, &b->set, "AWS::ApiGatewayV2::Integration")
+	{
 		rc = rc ? rc : build_integration(b, r, &drafts);
 	}
-	TEMPLATE_FOR (r, &b->set, "AWS::ApiGatewayV2::Route") {
+	TEMPLATE_FOR(r, &b->set, "AWS::ApiGatewayV2::Route")
+	{
 		rc = rc ? rc : build_route(b, r, &drafts);
 	}
 	return rc;

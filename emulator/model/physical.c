@@ -30,13 +30,15 @@ struct physical_type {
 static const struct physical_type types[] = {
 	{ "AWS::ApiGatewayV2::Api", PHYSICAL_EMULATED, NULL, "{10.low}",
 		{ { "ApiEndpoint", "{api}" }, { "ApiId", "{ref}" } } },
-	{ "AWS::ApiGatewayV2::Route", PHYSICAL_EMULATED, NULL, "{7.low}", { { "RouteId", "{ref}" } } },
+	{ "AWS::ApiGatewayV2::Route", PHYSICAL_EMULATED, NULL, "{7.low}",
+		{ { "RouteId", "{ref}" } } },
 	{ "AWS::ApiGatewayV2::Integration", PHYSICAL_EMULATED, NULL, "{7.low}",
 		{ { "IntegrationId", "{ref}" } } },
 	{ "AWS::ApiGatewayV2::Authorizer", PHYSICAL_EMULATED, NULL, "{6.low}",
 		{ { "AuthorizerId", "{ref}" } } },
 	{ "AWS::ApiGatewayV2::Stage", PHYSICAL_EMULATED, NULL, "{p.StageName}", { { 0 } } },
-	{ "AWS::ApiGatewayV2::Deployment", PHYSICAL_QUIET, NULL, "{6.low}", { { "DeploymentId", "{ref}" } } },
+	{ "AWS::ApiGatewayV2::Deployment", PHYSICAL_QUIET, NULL, "{6.low}",
+		{ { "DeploymentId", "{ref}" } } },
 	{ "AWS::Lambda::Function", PHYSICAL_EMULATED, "FunctionName", "{name}",
 		{ { "Arn", SERVICE("lambda") "function:{name}" } } },
 	{ "AWS::Lambda::Permission", PHYSICAL_EMULATED, NULL, "{name}", { { "Id", "{name}" } } },
@@ -47,11 +49,13 @@ static const struct physical_type types[] = {
 		{ { "Version", "1" }, { "FunctionArn", "{ref}" } } },
 	{ "AWS::Lambda::Alias", PHYSICAL_EMULATED, NULL, "{function.FunctionName}:{p.Name}",
 		{ { "AliasArn", "{ref}" } } },
-	{ "AWS::Lambda::LayerVersion", PHYSICAL_OTHER, "LayerName", SERVICE("lambda") "layer:{name}:1",
-		{ { "LayerVersionArn", "{ref}" } } },
-	{ "AWS::Lambda::EventSourceMapping", PHYSICAL_OTHER, NULL, "{uuid}", { { "Id", "{ref}" } } },
+	{ "AWS::Lambda::LayerVersion", PHYSICAL_OTHER, "LayerName",
+		SERVICE("lambda") "layer:{name}:1", { { "LayerVersionArn", "{ref}" } } },
+	{ "AWS::Lambda::EventSourceMapping", PHYSICAL_OTHER, NULL, "{uuid}",
+		{ { "Id", "{ref}" } } },
 	{ "AWS::IAM::Role", PHYSICAL_EMULATED, "RoleName", "{name}",
-		{ { "Arn", "arn:aws:iam::{account}:role{path}{name}" }, { "RoleId", "AROA{17.base32}" } } },
+		{ { "Arn", "arn:aws:iam::{account}:role{path}{name}" },
+			{ "RoleId", "AROA{17.base32}" } } },
 	{ "AWS::IAM::Policy", PHYSICAL_EMULATED, NULL, "{name}", { { "Id", "{name}" } } },
 	{ "AWS::IAM::RolePolicy", PHYSICAL_EMULATED, NULL, "{name}", { { 0 } } },
 	{ "AWS::IAM::ManagedPolicy", PHYSICAL_EMULATED, "ManagedPolicyName",
@@ -75,12 +79,14 @@ static const struct physical_type types[] = {
 		{ { "CloudFrontDistribution", "{name}.cloudfront.net" } } },
 	{ "AWS::SQS::Queue", PHYSICAL_OTHER, "QueueName",
 		"https://sqs.{region}.amazonaws.com/{account}/{name}",
-		{ { "Arn", SERVICE("sqs") "{name}" }, { "QueueName", "{name}" }, { "QueueUrl", "{ref}" } } },
+		{ { "Arn", SERVICE("sqs") "{name}" }, { "QueueName", "{name}" },
+			{ "QueueUrl", "{ref}" } } },
 	{ "AWS::SNS::Topic", PHYSICAL_OTHER, "TopicName", SERVICE("sns") "{name}",
 		{ { "TopicArn", "{ref}" }, { "TopicName", "{name}" } } },
 	{ "AWS::DynamoDB::Table", PHYSICAL_OTHER, "TableName", "{name}",
 		{ { "Arn", SERVICE("dynamodb") "table/{name}" }, { "TableId", "{uuid}" },
-			{ "StreamArn", SERVICE("dynamodb") "table/{name}/stream/2020-01-01T00:00:00.000" } } },
+			{ "StreamArn", SERVICE("dynamodb") "table/{name}/stream/"
+							   "2020-01-01T00:00:00.000" } } },
 	{ "AWS::S3::Bucket", PHYSICAL_OTHER, "BucketName", "{name}",
 		{ { "Arn", "arn:aws:s3:::{name}" }, { "DomainName", "{name}.s3.amazonaws.com" },
 			{ "RegionalDomainName", "{name}.s3.{region}.amazonaws.com" },
@@ -101,7 +107,8 @@ static const struct physical_type types[] = {
 	{ "AWS::Events::Rule", PHYSICAL_OTHER, "Name", "{name}",
 		{ { "Arn", SERVICE("events") "rule/{name}" } } },
 	{ "AWS::StepFunctions::StateMachine", PHYSICAL_OTHER, "StateMachineName",
-		SERVICE("states") "stateMachine:{name}", { { "Arn", "{ref}" }, { "Name", "{name}" } } },
+		SERVICE("states") "stateMachine:{name}",
+		{ { "Arn", "{ref}" }, { "Name", "{name}" } } },
 	{ "AWS::ApiGateway::RestApi", PHYSICAL_OTHER, NULL, "{10.low}",
 		{ { "RootResourceId", "{10.low}" }, { "RestApiId", "{ref}" } } },
 	{ "AWS::ApiGateway::Stage", PHYSICAL_OTHER, NULL, "{p.StageName}", { { 0 } } },
@@ -150,8 +157,8 @@ void physical_id(const struct template_resource *r, const char *kind, char *out,
 }
 
 /* The text of a property of r, seen from s; *out is left alone if the property is absent. */
-static int property_text(const struct scope *s, struct template_resource *r, const char *name,
-	char **out)
+static int property_text(
+	const struct scope *s, struct template_resource *r, const char *name, char **out)
 {
 	const cJSON *property = json_get(json_get(r->definition, "Properties"), name);
 	if (!property) {
@@ -177,7 +184,8 @@ static const char *derived_name(const struct template_resource *r)
 	physical_id(r, "name", suffix, 12, ID_BASE32);
 	struct arena *a = r->stack->set->arena;
 	size_t stack = strlen(r->stack->name) < 25 ? strlen(r->stack->name) : 25;
-	char *name = arena_printf(a, "%.*s-%.25s-%s", (int)stack, r->stack->name, r->logical_id, suffix);
+	char *name =
+		arena_printf(a, "%.*s-%.25s-%s", (int)stack, r->stack->name, r->logical_id, suffix);
 	if (strncmp(r->type, "AWS::S3::", 9) == 0) {
 		for (char *c = name; *c; c++) {
 			*c = (char)tolower((unsigned char)*c);
@@ -201,7 +209,8 @@ int physical_name(const struct scope *s, struct template_resource *r, const char
 				return rc;
 			}
 		}
-		r->name = given && *given ? arena_strdup(r->stack->set->arena, given) : derived_name(r);
+		r->name = given && *given ? arena_strdup(r->stack->set->arena, given)
+					  : derived_name(r);
 		r->naming = TEMPLATE_KNOWN;
 	}
 	*out = r->name;
@@ -258,7 +267,8 @@ static void add_address(struct template_resource *r, bool api, struct buf *out)
 	const struct model_input *in = r->stack->set->in;
 	char url_id[33];
 	physical_id(r, "url", url_id, 32, ID_LOWER_DIGITS);
-	const char *address = in->resolve(in->ctx, api ? "api" : "function-url", api ? r->key : url_id);
+	const char *address =
+		in->resolve(in->ctx, api ? "api" : "function-url", api ? r->key : url_id);
 	buf_add_str(out, address);
 	/* FunctionUrl ends in a slash, ApiEndpoint does not. */
 	if (!api && !span_ends(buf_span(out), SPAN("/"))) {
@@ -286,8 +296,8 @@ static void add_id(const struct template_resource *r, const char *placeholder, s
 	buf_add_str(out, id);
 }
 
-static int add_placeholder(const struct scope *s, struct template_resource *r, const char *name,
-	struct buf *out)
+static int add_placeholder(
+	const struct scope *s, struct template_resource *r, const char *name, struct buf *out)
 {
 	const struct model_input *in = r->stack->set->in;
 	const char *dot = strchr(name, '.');
@@ -318,8 +328,8 @@ static int add_placeholder(const struct scope *s, struct template_resource *r, c
 	return 0;
 }
 
-static int expand_into(const struct scope *s, struct template_resource *r, const char *pattern,
-	struct buf *out)
+static int expand_into(
+	const struct scope *s, struct template_resource *r, const char *pattern, struct buf *out)
 {
 	for (const char *open = strchr(pattern, '{'); open; open = strchr(pattern, '{')) {
 		const char *close = strchr(open, '}');
@@ -336,7 +346,8 @@ static int expand_into(const struct scope *s, struct template_resource *r, const
 	return 0;
 }
 
-static int expand(const struct scope *s, struct template_resource *r, const char *pattern, char **out)
+static int expand(
+	const struct scope *s, struct template_resource *r, const char *pattern, char **out)
 {
 	struct buf text = BUF_INIT(TEMPLATE_MAX_TEXT);
 	int rc = expand_into(s, r, pattern, &text);
@@ -357,8 +368,8 @@ int physical_ref(const struct scope *s, struct template_resource *r, char **out)
 }
 
 /* A type that the table lacks: an ARN of its service where one is asked for, else its name. */
-static int unknown_attribute(const struct scope *s, struct template_resource *r,
-	const char *attribute, char **out)
+static int unknown_attribute(
+	const struct scope *s, struct template_resource *r, const char *attribute, char **out)
 {
 	if (!span_ends(span_of(attribute), SPAN("Arn"))) {
 		return expand(s, r, "{name}", out);
@@ -366,27 +377,29 @@ static int unknown_attribute(const struct scope *s, struct template_resource *r,
 	struct span rest = span_of(r->type);
 	struct span vendor = span_cut(&rest, ':');
 	rest = span_is(vendor, "AWS") && rest.len > 1 ? span_n(rest.ptr + 1, rest.len - 1)
-						       : SPAN("custom");
+						      : SPAN("custom");
 	struct span service = span_cut(&rest, ':');
-	AUTO_FREE char *pattern = xasprintf("arn:aws:%.*s:{region}:{account}:{name}", SPAN_ARG(service));
+	AUTO_FREE char *pattern =
+		xasprintf("arn:aws:%.*s:{region}:{account}:{name}", SPAN_ARG(service));
 	for (char *c = pattern + 8; *c != ':'; c++) {
 		*c = (char)tolower((unsigned char)*c);
 	}
 	return expand(s, r, pattern, out);
 }
 
-int physical_attribute(const struct scope *s, struct template_resource *r, const char *attribute,
-	char **out)
+int physical_attribute(
+	const struct scope *s, struct template_resource *r, const char *attribute, char **out)
 {
 	const struct physical_type *known = type_of(r->type);
-	for (size_t i = 0; known && i < COUNT_OF(known->attributes) && known->attributes[i].name; i++) {
+	for (size_t i = 0; known && i < COUNT_OF(known->attributes) && known->attributes[i].name;
+		i++) {
 		if (strcmp(known->attributes[i].name, attribute) == 0) {
 			return expand(s, r, known->attributes[i].value, out);
 		}
 	}
 	if (known && known->role == PHYSICAL_EMULATED && strncmp(r->type, "Custom::", 8) != 0) {
-		return scope_fault(s, "'%s' (%s) has no attribute '%s'", r->logical_id, r->type,
-			attribute);
+		return scope_fault(
+			s, "'%s' (%s) has no attribute '%s'", r->logical_id, r->type, attribute);
 	}
 	return unknown_attribute(s, r, attribute, out);
 }

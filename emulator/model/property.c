@@ -57,8 +57,8 @@ int template_number(const struct template_resource *r, const cJSON *in, const ch
 	return 0;
 }
 
-int template_bool(const struct template_resource *r, const cJSON *in, const char *name, bool otherwise,
-	bool *out, struct err *err)
+int template_bool(const struct template_resource *r, const cJSON *in, const char *name,
+	bool otherwise, bool *out, struct err *err)
 {
 	const cJSON *item = json_get(in, name);
 	const char *text = json_value(item);

@@ -68,7 +68,8 @@ void sam_set_type(cJSON *resource, const char *type)
 cJSON *sam_add(struct sam *s, const cJSON *from, const char *logical_id, const char *type)
 {
 	if (json_get(s->resources, logical_id)) {
-		sam_fault(s, from, "the transform needs the logical id '%s', which is taken", logical_id);
+		sam_fault(s, from, "the transform needs the logical id '%s', which is taken",
+			logical_id);
 		return NULL;
 	}
 	cJSON *resource = cJSON_AddObjectToObject(s->resources, logical_id);
@@ -107,7 +108,8 @@ static const struct {
 	{ "AWS::Serverless::Function", "Function", NULL, sam_function },
 	{ "AWS::Serverless::SimpleTable", "SimpleTable", "AWS::DynamoDB::Table", NULL },
 	{ "AWS::Serverless::LayerVersion", "LayerVersion", "AWS::Lambda::LayerVersion", NULL },
-	{ "AWS::Serverless::StateMachine", "StateMachine", "AWS::StepFunctions::StateMachine", NULL },
+	{ "AWS::Serverless::StateMachine", "StateMachine", "AWS::StepFunctions::StateMachine",
+		NULL },
 };
 
 static cJSON *properties_of(cJSON *resource)
@@ -134,7 +136,8 @@ static bool needs_implicit_api(const struct sam *s)
 			continue;
 		}
 		JSON_FOR (event, json_object(json_get(resource, "Properties"), "Events")) {
-			if (is_type(event, "HttpApi") && !json_get(json_get(event, "Properties"), "ApiId")) {
+			if (is_type(event, "HttpApi") &&
+				!json_get(json_get(event, "Properties"), "ApiId")) {
 				return true;
 			}
 		}
@@ -144,9 +147,9 @@ static bool needs_implicit_api(const struct sam *s)
 
 static int expand_kind(struct sam *s, size_t kind)
 {
-	const cJSON *globals = kinds[kind].globals
-		? json_object(json_get(s->tree, "Globals"), kinds[kind].globals)
-		: NULL;
+	const cJSON *globals =
+		kinds[kind].globals ? json_object(json_get(s->tree, "Globals"), kinds[kind].globals)
+				    : NULL;
 	/* What the transform adds goes to the end of the list, and is of other types. */
 	JSON_FOR (resource, s->resources) {
 		if (!is_type(resource, kinds[kind].type)) {

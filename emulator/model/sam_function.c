@@ -2,8 +2,8 @@
 #include "emulator/model/sam_parts.h"
 #include "proxy/base/alloc.h"
 
-#define TRUST                                                                                      \
-	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":"             \
+#define TRUST                                                                          \
+	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":" \
 	"\"sts:AssumeRole\",\"Principal\":{\"Service\":\"lambda.amazonaws.com\"}}]}"
 
 /* LambdaInvokePolicy is the one policy template about something that is emulated; the others allow what
@@ -25,13 +25,15 @@ static void add_policy(const cJSON *policy, cJSON *inlines, cJSON *arns)
 	const char *name = json_value(policy);
 	cJSON *document = NULL;
 	if (name && strncmp(name, "arn:", 4) != 0) {
-		const char *folder = strncmp(name, "AWSLambda", 9) == 0 && strcmp(name, "AWSLambda_FullAccess")
-			? "service-role/"
-			: "";
+		const char *folder =
+			strncmp(name, "AWSLambda", 9) == 0 && strcmp(name, "AWSLambda_FullAccess")
+				? "service-role/"
+				: "";
 		AUTO_FREE char *arn = xasprintf("arn:aws:iam::aws:policy/%s%s", folder, name);
 		cJSON_AddItemToArray(arns, cJSON_CreateString(arn));
 	} else if (name || json_get(policy, "Ref") ||
-		(policy->child && policy->child->string && strncmp(policy->child->string, "Fn::", 4) == 0)) {
+		   (policy->child && policy->child->string &&
+			   strncmp(policy->child->string, "Fn::", 4) == 0)) {
 		cJSON_AddItemToArray(arns, cJSON_Duplicate(policy, true));
 	} else if (json_get(policy, "Statement")) {
 		document = cJSON_Duplicate(policy, true);
@@ -53,12 +55,14 @@ static int add_role(struct sam *s, cJSON *function, cJSON *properties)
 	if (!role) {
 		return -ERR_INVALID;
 	}
-	cJSON *trust = cJSON_DetachItemFromObjectCaseSensitive(properties, "AssumeRolePolicyDocument");
+	cJSON *trust =
+		cJSON_DetachItemFromObjectCaseSensitive(properties, "AssumeRolePolicyDocument");
 	cJSON_AddItemToObject(role, "AssumeRolePolicyDocument", trust ? trust : cJSON_Parse(TRUST));
 	cJSON *arns = cJSON_AddArrayToObject(role, "ManagedPolicyArns");
 	cJSON *inlines = cJSON_AddArrayToObject(role, "Policies");
-	cJSON_AddItemToArray(arns,
-		cJSON_CreateString("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"));
+	cJSON_AddItemToArray(
+		arns, cJSON_CreateString(
+			      "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"));
 	const cJSON *policies = json_get(properties, "Policies");
 	if (cJSON_IsArray(policies)) {
 		JSON_FOR (policy, policies) {
@@ -143,7 +147,8 @@ static void expand_code(cJSON *function, cJSON *properties)
 	cJSON *metadata = json_object(function, "Metadata");
 	if (metadata && !json_get(metadata, "offstage")) {
 		cJSON *build = cJSON_Duplicate(metadata, true);
-		cJSON_AddItemToObject(cJSON_AddObjectToObject(metadata, "offstage"), "build", build);
+		cJSON_AddItemToObject(
+			cJSON_AddObjectToObject(metadata, "offstage"), "build", build);
 	}
 }
 
@@ -167,7 +172,8 @@ int sam_function(struct sam *s, cJSON *function)
 		}
 	}
 	/* What the transform used up, and what would make the function depend on its own events. */
-	static const char *const used[] = { "Events", "Policies", "FunctionUrlConfig", "EventInvokeConfig" };
+	static const char *const used[] = { "Events", "Policies", "FunctionUrlConfig",
+		"EventInvokeConfig" };
 	for (size_t i = 0; i < COUNT_OF(used); i++) {
 		cJSON_DeleteItemFromObjectCaseSensitive(properties, used[i]);
 	}

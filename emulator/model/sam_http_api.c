@@ -24,7 +24,8 @@ static char *authorizer_id(const char *api, const char *name)
 	return xasprintf("%s%sAuthorizer", api, plain);
 }
 
-static void add_identity(cJSON *sources, const cJSON *identity, const char *list, const char *prefix)
+static void add_identity(
+	cJSON *sources, const cJSON *identity, const char *list, const char *prefix)
 {
 	JSON_FOR (item, json_array(identity, list)) {
 		const char *name = json_value(item);
@@ -42,19 +43,19 @@ static void jwt_authorizer(const cJSON *given, cJSON *to)
 	sam_copy(jwt, json_get(jwt, "audience") ? "audience" : "Audience", config, "Audience");
 	cJSON *sources = cJSON_AddArrayToObject(to, "IdentitySource");
 	const cJSON *source = json_get(given, "IdentitySource");
-	cJSON_AddItemToArray(sources,
-		source ? cJSON_Duplicate(source, true)
-		       : cJSON_CreateString("$request.header.Authorization"));
+	cJSON_AddItemToArray(sources, source ? cJSON_Duplicate(source, true)
+					     : cJSON_CreateString("$request.header.Authorization"));
 }
 
-static int lambda_authorizer(struct sam *s, const cJSON *api, const cJSON *given, cJSON *to,
-	const char *id)
+static int lambda_authorizer(
+	struct sam *s, const cJSON *api, const cJSON *given, cJSON *to, const char *id)
 {
 	const cJSON *identity = json_get(given, "Identity");
 	const cJSON *arn = json_get(given, "FunctionArn");
 	cJSON_AddStringToObject(to, "AuthorizerType", "REQUEST");
 	cJSON_AddItemToObject(to, "AuthorizerUri",
-		sam_sub("arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Value}/invocations",
+		sam_sub("arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+			"${Value}/invocations",
 			arn));
 	sam_copy(given, "AuthorizerPayloadFormatVersion", to, "AuthorizerPayloadFormatVersion");
 	sam_copy(given, "EnableSimpleResponses", to, "EnableSimpleResponses");
@@ -78,7 +79,8 @@ static int lambda_authorizer(struct sam *s, const cJSON *api, const cJSON *given
 	cJSON_AddStringToObject(permission, "Principal", "apigateway.amazonaws.com");
 	cJSON_AddItemToObject(permission, "FunctionName", cJSON_Duplicate(arn, true));
 	AUTO_FREE char *source = xasprintf(
-		"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/authorizers/*", api->string);
+		"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/authorizers/*",
+		api->string);
 	cJSON *sub = cJSON_CreateObject();
 	cJSON_AddStringToObject(sub, "Fn::Sub", source);
 	cJSON_AddItemToObject(permission, "SourceArn", sub);
@@ -90,7 +92,8 @@ static int expand_authorizers(struct sam *s, const cJSON *api, const cJSON *auth
 	JSON_FOR (given, json_object(auth, "Authorizers")) {
 		AUTO_FREE char *id = authorizer_id(api->string, given->string);
 		if (!json_get(given, "JwtConfiguration") && !json_get(given, "FunctionArn")) {
-			return sam_fault(s, api, "authorizer '%s' needs JwtConfiguration or FunctionArn",
+			return sam_fault(s, api,
+				"authorizer '%s' needs JwtConfiguration or FunctionArn",
 				given->string);
 		}
 		cJSON *to = sam_add(s, api, id, "AWS::ApiGatewayV2::Authorizer");
@@ -115,7 +118,8 @@ static int expand_stage(struct sam *s, const cJSON *api, cJSON *properties)
 {
 	const char *name = json_str(properties, "StageName");
 	AUTO_FREE char *plain = plain_id(name ? name : "");
-	bool is_default = !json_get(properties, "StageName") || (name && strcmp(name, "$default") == 0);
+	bool is_default =
+		!json_get(properties, "StageName") || (name && strcmp(name, "$default") == 0);
 	AUTO_FREE char *id = is_default ? xasprintf("%sApiGatewayDefaultStage", api->string)
 					: xasprintf("%s%sStage", api->string, plain);
 	cJSON *stage = sam_add(s, api, id, "AWS::ApiGatewayV2::Stage");
@@ -212,8 +216,8 @@ static int read_key(struct sam *s, struct http_event *e)
 		return 0;
 	}
 	if (!path || !method) {
-		return sam_fault(s, e->function, "event '%s' needs both Path and Method",
-			e->event->string);
+		return sam_fault(
+			s, e->function, "event '%s' needs both Path and Method", e->event->string);
 	}
 	AUTO_FREE char *verb = upper(method);
 	if (strcmp(verb, "X-AMAZON-APIGATEWAY-ANY-METHOD") == 0) {
@@ -237,7 +241,8 @@ static int add_authorization(struct sam *s, const struct http_event *e, cJSON *r
 	}
 	const cJSON *authorizer = json_get(json_get(api_auth, "Authorizers"), name);
 	if (!authorizer) {
-		return sam_fault(s, e->function, "event '%s' names the authorizer '%s', which the API lacks",
+		return sam_fault(s, e->function,
+			"event '%s' names the authorizer '%s', which the API lacks",
 			e->event->string, name);
 	}
 	bool jwt = json_get(authorizer, "JwtConfiguration") != NULL;
@@ -246,12 +251,14 @@ static int add_authorization(struct sam *s, const struct http_event *e, cJSON *r
 	cJSON_AddItemToObject(route, "AuthorizerId", sam_ref(id));
 	const cJSON *scopes = json_get(auth, "AuthorizationScopes");
 	if (jwt) {
-		sam_copy(scopes ? auth : authorizer, "AuthorizationScopes", route, "AuthorizationScopes");
+		sam_copy(scopes ? auth : authorizer, "AuthorizationScopes", route,
+			"AuthorizationScopes");
 	}
 	return 0;
 }
 
-static cJSON *add_part(struct sam *s, const struct http_event *e, const char *part, const char *type)
+static cJSON *add_part(
+	struct sam *s, const struct http_event *e, const char *part, const char *type)
 {
 	AUTO_FREE char *id = xasprintf("%s%s%s", e->function->string, e->event->string, part);
 	return sam_add(s, e->function, id, type);
@@ -263,8 +270,9 @@ static int add_permission(struct sam *s, const struct http_event *e)
 	if (!to) {
 		return -ERR_INVALID;
 	}
-	AUTO_FREE char *source = xasprintf(
-		"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Value}/*/%s", e->permission_path);
+	AUTO_FREE char *source =
+		xasprintf("arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Value}/*/%s",
+			e->permission_path);
 	cJSON_AddStringToObject(to, "Action", "lambda:InvokeFunction");
 	cJSON_AddStringToObject(to, "Principal", "apigateway.amazonaws.com");
 	cJSON_AddItemToObject(to, "FunctionName", sam_ref(e->function->string));
@@ -281,7 +289,8 @@ static int add_route(struct sam *s, const struct http_event *e)
 	}
 	cJSON_AddItemToObject(integration, "ApiId", cJSON_Duplicate(e->api_id, true));
 	cJSON_AddStringToObject(integration, "IntegrationType", "AWS_PROXY");
-	cJSON_AddItemToObject(integration, "IntegrationUri", sam_attribute(e->function->string, "Arn"));
+	cJSON_AddItemToObject(
+		integration, "IntegrationUri", sam_attribute(e->function->string, "Arn"));
 	sam_copy(e->properties, "TimeoutInMillis", integration, "TimeoutInMillis");
 	sam_copy(e->properties, "PayloadFormatVersion", integration, "PayloadFormatVersion");
 	if (!json_get(integration, "PayloadFormatVersion")) {
@@ -334,9 +343,9 @@ static int expand_event(struct sam *s, struct http_event *e)
 
 int sam_http_event(struct sam *s, const cJSON *function, const cJSON *event)
 {
-	struct http_event e = { .function = function,
-		.event = event,
-		.properties = json_get(event, "Properties") };
+	struct http_event e = {
+		.function = function, .event = event, .properties = json_get(event, "Properties")
+	};
 	int rc = expand_event(s, &e);
 	cJSON_Delete(e.api_id);
 	auto_free(&e.key);

@@ -36,14 +36,15 @@ static int id_find(const void *key, const void *item)
 
 struct template_resource *template_find(const struct template_stack *stack, const char *logical_id)
 {
-	struct template_resource **hit = stack->n_resources
-		? bsearch(logical_id, stack->by_id, stack->n_resources, sizeof *stack->by_id, id_find)
-		: NULL;
+	struct template_resource **hit =
+		stack->n_resources ? bsearch(logical_id, stack->by_id, stack->n_resources,
+					     sizeof *stack->by_id, id_find)
+				   : NULL;
 	return hit ? *hit : NULL;
 }
 
-struct template_resource *template_next(const struct template_set *set,
-	const struct template_resource *after, const char *type)
+struct template_resource *template_next(
+	const struct template_set *set, const struct template_resource *after, const char *type)
 {
 	size_t stack = after ? (size_t)(after->stack - set->stacks) : 0;
 	size_t next = after ? (size_t)(after - after->stack->resources) + 1 : 0;
@@ -83,8 +84,8 @@ static cJSON *pseudo(const struct template_stack *stack, const char *name)
 		char uuid[UUID_LEN + 1];
 		AUTO_FREE char *seed = xasprintf("%s/%s/%s/stack", in->app, in->stage, stack->name);
 		uuid_from_name(uuid, span_of(seed));
-		AUTO_FREE char *id = xasprintf("arn:aws:cloudformation:%s:%s:stack/%s/%s", in->region,
-			in->account, stack->name, uuid);
+		AUTO_FREE char *id = xasprintf("arn:aws:cloudformation:%s:%s:stack/%s/%s",
+			in->region, in->account, stack->name, uuid);
 		return cJSON_CreateString(id);
 	}
 	return strcmp(name, "AWS::NotificationARNs") == 0 ? cJSON_CreateArray() : NULL;
@@ -107,13 +108,14 @@ static int parameter(const struct scope *s, const cJSON *definition, const char 
 {
 	const cJSON *value = json_get(definition, "Default");
 	if (!value || cJSON_IsObject(value) || cJSON_IsArray(value)) {
-		return scope_fault(s, "parameter '%s' has no default value; give it one for local runs",
-			name);
+		return scope_fault(
+			s, "parameter '%s' has no default value; give it one for local runs", name);
 	}
 	const char *type = json_str(definition, "Type");
-	bool list = type && (strcmp(type, "CommaDelimitedList") == 0 || strncmp(type, "List<", 5) == 0);
+	bool list =
+		type && (strcmp(type, "CommaDelimitedList") == 0 || strncmp(type, "List<", 5) == 0);
 	*out = list && cJSON_IsString(value) ? split_list(value->valuestring)
-					      : cJSON_Duplicate(value, true);
+					     : cJSON_Duplicate(value, true);
 	if (!list && !cJSON_IsString(value)) {
 		/* Parameters are text, whatever their type says. */
 		AUTO_FREE char *text = cJSON_PrintUnformatted(value);
@@ -142,16 +144,18 @@ static void note_need(const struct scope *s, struct template_resource *r)
 	owner->needs[owner->n_needs++] = r;
 }
 
-static int find_included(const struct scope *s, const char *logical_id, struct template_resource **out)
+static int find_included(
+	const struct scope *s, const char *logical_id, struct template_resource **out)
 {
 	struct template_resource *r = template_find(s->stack, logical_id);
 	if (!r) {
-		return scope_fault(s, "there is no resource or parameter '%s' in the template",
-			logical_id);
+		return scope_fault(
+			s, "there is no resource or parameter '%s' in the template", logical_id);
 	}
 	if (!r->included) {
-		return scope_fault(s, "resource '%s' is not created, as its condition '%s' is false",
-			logical_id, r->condition);
+		return scope_fault(s,
+			"resource '%s' is not created, as its condition '%s' is false", logical_id,
+			r->condition);
 	}
 	note_need(s, r);
 	*out = r;
@@ -184,8 +188,8 @@ int template_ref(const struct scope *s, const char *name, cJSON **out)
 	return rc;
 }
 
-int template_attribute(const struct scope *s, const char *logical_id, const char *attribute,
-	cJSON **out)
+int template_attribute(
+	const struct scope *s, const char *logical_id, const char *attribute, cJSON **out)
 {
 	struct template_resource *r = NULL;
 	AUTO_FREE char *text = NULL;
@@ -209,7 +213,8 @@ int template_condition(const struct scope *s, const char *name, bool *out)
 		}
 	}
 	if (!c || c->state == TEMPLATE_RUNNING) {
-		return scope_fault(s, c ? "condition '%s' depends on itself" : "there is no condition '%s'",
+		return scope_fault(s,
+			c ? "condition '%s' depends on itself" : "there is no condition '%s'",
 			name);
 	}
 	if (c->state == TEMPLATE_UNKNOWN) {
@@ -285,8 +290,8 @@ static int read_resource(struct template_stack *stack, const cJSON *item,
 	r->condition = json_str(item, "Condition");
 	r->metadata = json_object(json_get(item, "Metadata"), "offstage");
 	if (!r->type) {
-		return err_set(err, ERR_INVALID, "stack '%s', resource '%s' has no Type", stack->name,
-			r->logical_id);
+		return err_set(err, ERR_INVALID, "stack '%s', resource '%s' has no Type",
+			stack->name, r->logical_id);
 	}
 	const cJSON *properties = json_get(item, "Properties");
 	if (properties && !cJSON_IsObject(properties) && !cJSON_IsNull(properties)) {
@@ -302,7 +307,8 @@ static int index_resources(struct template_stack *stack, struct err *err)
 	size_t n = count(resources);
 	if (!resources || n > TEMPLATE_MAX_RESOURCES) {
 		return err_set(err, ERR_INVALID,
-			resources ? "stack '%s' has too many resources" : "stack '%s' has no Resources",
+			resources ? "stack '%s' has too many resources"
+				  : "stack '%s' has no Resources",
 			stack->name);
 	}
 	stack->resources = arena_alloc(a, (n ? n : 1) * sizeof *stack->resources);
@@ -318,7 +324,8 @@ static int index_resources(struct template_stack *stack, struct err *err)
 	qsort(stack->by_id, n, sizeof *stack->by_id, id_order);
 	for (size_t i = 1; i < n; i++) {
 		if (id_order(&stack->by_id[i - 1], &stack->by_id[i]) == 0) {
-			return template_fault(stack->by_id[i], err, NULL, "stands twice in the template");
+			return template_fault(
+				stack->by_id[i], err, NULL, "stands twice in the template");
 		}
 	}
 	return 0;
@@ -373,8 +380,8 @@ static int read_stack(struct template_stack *stack, const cJSON *item, struct er
 	return index_resources(stack, err);
 }
 
-static bool key_taken(const struct template_set *set, const struct template_resource *before,
-	const char *key)
+static bool key_taken(
+	const struct template_set *set, const struct template_resource *before, const char *key)
 {
 	for (struct template_resource *r = template_next(set, NULL, before->type); r && r != before;
 		r = template_next(set, r, before->type)) {
@@ -388,12 +395,13 @@ static bool key_taken(const struct template_set *set, const struct template_reso
 /* The construct's id in SST apps, else the logical id; with the stack's name if that is taken. */
 static void name_apis(struct template_set *set)
 {
-	TEMPLATE_FOR (r, set, "AWS::ApiGatewayV2::Api") {
+	TEMPLATE_FOR(r, set, "AWS::ApiGatewayV2::Api")
+	{
 		const char *id = json_str(r->metadata, "id");
 		const char *key = id && *id ? id : r->logical_id;
 		r->key = key_taken(set, r, key)
-			? arena_printf(set->arena, "%s/%s", r->stack->name, r->logical_id)
-			: key;
+				 ? arena_printf(set->arena, "%s/%s", r->stack->name, r->logical_id)
+				 : key;
 	}
 }
 
@@ -411,8 +419,8 @@ static int settle_conditions(struct template_stack *stack, struct err *err)
 	return 0;
 }
 
-static int output_included(struct template_stack *stack, const cJSON *output, bool *out,
-	struct err *err)
+static int output_included(
+	struct template_stack *stack, const cJSON *output, bool *out, struct err *err)
 {
 	const char *condition = json_str(output, "Condition");
 	struct scope s = scope_root(stack, NULL, "Outputs", err);
@@ -477,7 +485,9 @@ static int evaluate_resource(struct template_resource *r, struct err *err)
 		return rc;
 	}
 	r->properties = template_keep(r->stack->set->arena, value ? value : cJSON_CreateObject());
-	return cJSON_IsObject(r->properties) ? 0 : template_fault(r, err, "Properties", "must be an object");
+	return cJSON_IsObject(r->properties)
+		       ? 0
+		       : template_fault(r, err, "Properties", "must be an object");
 }
 
 static int evaluate_output(struct template_stack *stack, const cJSON *output, struct err *err)

@@ -16,7 +16,11 @@
 #define TEMPLATE_MAX_WORK (4 * 1024 * 1024)
 #define TEMPLATE_MAX_RESOURCES 20000
 
-enum template_state { TEMPLATE_UNKNOWN, TEMPLATE_RUNNING, TEMPLATE_KNOWN };
+enum template_state {
+	TEMPLATE_UNKNOWN,
+	TEMPLATE_RUNNING,
+	TEMPLATE_KNOWN
+};
 
 struct template_stack;
 
@@ -90,12 +94,12 @@ int template_refuse_circles(struct template_stack *stack, struct err *err) MUST_
 struct template_resource *template_find(const struct template_stack *stack, const char *logical_id);
 
 /* JSON_FOR's like for resources of one type, over all stacks. */
-#define TEMPLATE_FOR(r, set, wanted)                                                               \
-	for (struct template_resource *r = template_next((set), NULL, (wanted)); r;                \
+#define TEMPLATE_FOR(r, set, wanted)                                                \
+	for (struct template_resource *r = template_next((set), NULL, (wanted)); r; \
 		r = template_next((set), r, (wanted)))
 /* The first (after == NULL) or next included resource of that type; type NULL = any. */
-struct template_resource *template_next(const struct template_set *set,
-	const struct template_resource *after, const char *type);
+struct template_resource *template_next(
+	const struct template_set *set, const struct template_resource *after, const char *type);
 
 /* Property readers in CloudFormation's lenient way: a number or boolean may be written as text. They
  * answer `otherwise` when the property is absent, and fail with err naming resource and property when
@@ -104,8 +108,8 @@ int template_text(const struct template_resource *r, const cJSON *in, const char
 	const char *otherwise, const char **out, struct err *err) MUST_CHECK;
 int template_number(const struct template_resource *r, const cJSON *in, const char *name,
 	double otherwise, double *out, struct err *err) MUST_CHECK;
-int template_bool(const struct template_resource *r, const cJSON *in, const char *name, bool otherwise,
-	bool *out, struct err *err) MUST_CHECK;
+int template_bool(const struct template_resource *r, const cJSON *in, const char *name,
+	bool otherwise, bool *out, struct err *err) MUST_CHECK;
 /* A list of text; one text counts as a list of one. */
 int template_texts(const struct template_resource *r, const cJSON *in, const char *name,
 	struct model_strings *out, struct err *err) MUST_CHECK;

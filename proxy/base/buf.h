@@ -13,7 +13,10 @@ struct buf {
 	bool overflow;
 };
 
-#define BUF_INIT(limit) { NULL, 0, 0, (limit), false }
+#define BUF_INIT(limit)                    \
+	{                                  \
+		NULL, 0, 0, (limit), false \
+	}
 
 void buf_init(struct buf *b, size_t max);
 /* Frees the memory; the buffer may be used again with the same maximum. NULL-safe. */

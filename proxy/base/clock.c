@@ -55,16 +55,15 @@ void time_iso(char out[25], int64_t ms)
 void time_http(char out[30], int64_t ms)
 {
 	struct tm tm = utc(ms);
-	snprintf(out, 30, "%s, %02u %s %04u %02u:%02u:%02u GMT", DAYS[tm.tm_wday],
-		TWO(tm.tm_mday), MONTHS[tm.tm_mon], YEAR(tm), TWO(tm.tm_hour), TWO(tm.tm_min),
-		TWO(tm.tm_sec));
+	snprintf(out, 30, "%s, %02u %s %04u %02u:%02u:%02u GMT", DAYS[tm.tm_wday], TWO(tm.tm_mday),
+		MONTHS[tm.tm_mon], YEAR(tm), TWO(tm.tm_hour), TWO(tm.tm_min), TWO(tm.tm_sec));
 }
 
 void time_clf(char out[27], int64_t ms)
 {
 	struct tm tm = utc(ms);
-	snprintf(out, 27, "%02u/%s/%04u:%02u:%02u:%02u +0000", TWO(tm.tm_mday),
-		MONTHS[tm.tm_mon], YEAR(tm), TWO(tm.tm_hour), TWO(tm.tm_min), TWO(tm.tm_sec));
+	snprintf(out, 27, "%02u/%s/%04u:%02u:%02u:%02u +0000", TWO(tm.tm_mday), MONTHS[tm.tm_mon],
+		YEAR(tm), TWO(tm.tm_hour), TWO(tm.tm_min), TWO(tm.tm_sec));
 }
 
 static int digits(const char *p, int n)
@@ -84,9 +83,12 @@ bool time_parse_basic(struct span s, int64_t *ms)
 	if (s.len != 16 || s.ptr[8] != 'T' || s.ptr[15] != 'Z') {
 		return false;
 	}
-	struct tm tm = { .tm_year = digits(s.ptr, 4), .tm_mon = digits(s.ptr + 4, 2),
-		.tm_mday = digits(s.ptr + 6, 2), .tm_hour = digits(s.ptr + 9, 2),
-		.tm_min = digits(s.ptr + 11, 2), .tm_sec = digits(s.ptr + 13, 2) };
+	struct tm tm = { .tm_year = digits(s.ptr, 4),
+		.tm_mon = digits(s.ptr + 4, 2),
+		.tm_mday = digits(s.ptr + 6, 2),
+		.tm_hour = digits(s.ptr + 9, 2),
+		.tm_min = digits(s.ptr + 11, 2),
+		.tm_sec = digits(s.ptr + 13, 2) };
 	if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
 		tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 ||
 		tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60) {

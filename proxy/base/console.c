@@ -12,8 +12,8 @@ static bool muted;
 static bool colour_out;
 static bool colour_err;
 
-static const char *const CODES[] = { "", "\x1b[90m", "\x1b[32m", "\x1b[31m", "\x1b[33m",
-	"\x1b[36m", "\x1b[1m" };
+static const char *const CODES[] = { "", "\x1b[90m", "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[36m",
+	"\x1b[1m" };
 
 void console_init(bool json)
 {

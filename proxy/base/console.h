@@ -6,8 +6,15 @@
 
 #include "proxy/base/buf.h"
 
-enum console_style { STYLE_PLAIN, STYLE_GREY, STYLE_GREEN, STYLE_RED, STYLE_YELLOW, STYLE_CYAN,
-	STYLE_BOLD };
+enum console_style {
+	STYLE_PLAIN,
+	STYLE_GREY,
+	STYLE_GREEN,
+	STYLE_RED,
+	STYLE_YELLOW,
+	STYLE_CYAN,
+	STYLE_BOLD
+};
 
 /* Call once before anything is printed. */
 void console_init(bool json);

@@ -110,7 +110,7 @@ void hex_encode(struct buf *out, struct span in)
 static bool unreserved(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		c == '-' || c == '.' || c == '_' || c == '~';
+	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 void percent_encode(struct buf *out, struct span in, const char *keep)

@@ -77,8 +77,8 @@ const char *err_code_text(enum err_code code)
 	switch (code) {
 	case ERR_NONE:
 		return "success";
-#define X(name, text)                                                                              \
-	case ERR_##name:                                                                           \
+#define X(name, text)    \
+	case ERR_##name: \
 		return text;
 		ERR_CODES(X)
 #undef X

@@ -7,19 +7,19 @@
 
 #include <stdarg.h>
 
-#define ERR_CODES(X)                                                                               \
-	X(INVALID, "invalid input")                                                                \
-	X(NOT_FOUND, "not found")                                                                  \
-	X(DENIED, "not allowed")                                                                   \
-	X(EXPIRED, "expired")                                                                      \
-	X(LIMIT, "limit exceeded")                                                                 \
-	X(BUSY, "busy")                                                                            \
-	X(CONFLICT, "conflict")                                                                    \
-	X(TIMEOUT, "timed out")                                                                    \
-	X(CANCELED, "canceled")                                                                    \
-	X(UNSUPPORTED, "not supported")                                                            \
-	X(UNAVAILABLE, "unavailable")                                                              \
-	X(IO, "input/output error")                                                                \
+#define ERR_CODES(X)                    \
+	X(INVALID, "invalid input")     \
+	X(NOT_FOUND, "not found")       \
+	X(DENIED, "not allowed")        \
+	X(EXPIRED, "expired")           \
+	X(LIMIT, "limit exceeded")      \
+	X(BUSY, "busy")                 \
+	X(CONFLICT, "conflict")         \
+	X(TIMEOUT, "timed out")         \
+	X(CANCELED, "canceled")         \
+	X(UNSUPPORTED, "not supported") \
+	X(UNAVAILABLE, "unavailable")   \
+	X(IO, "input/output error")     \
 	X(INTERNAL, "internal error")
 
 enum err_code {
@@ -34,7 +34,10 @@ struct err {
 	char msg[512];
 };
 
-#define ERR_INIT { ERR_NONE, "" }
+#define ERR_INIT             \
+	{                    \
+		ERR_NONE, "" \
+	}
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 /* Sets code and message; returns -code. err may be NULL. */

@@ -26,8 +26,8 @@ int file_read(const char *path, struct buf *out, struct err *err)
 		n = read(fd, to ? to : &spare, to ? (room < 65536 ? room : 65536) : 1);
 		if (n > 0 && !to) {
 			close(fd);
-			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", path,
-				out->max);
+			return err_set(
+				err, ERR_LIMIT, "'%s' is larger than %zu bytes", path, out->max);
 		}
 		if (n > 0) {
 			buf_commit(out, (size_t)n);

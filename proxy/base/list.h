@@ -53,6 +53,6 @@ static inline struct list *list_first(const struct list *l)
 
 #define LIST_FOR(node, l) for (struct list *node = (l)->next; node != (l); node = node->next)
 /* The body may remove `node` (and only it). */
-#define LIST_FOR_SAFE(node, l)                                                                     \
-	for (struct list *node = (l)->next, *node##_next = node->next; node != (l);                \
+#define LIST_FOR_SAFE(node, l)                                                      \
+	for (struct list *node = (l)->next, *node##_next = node->next; node != (l); \
 		node = node##_next, node##_next = node->next)

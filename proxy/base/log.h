@@ -3,7 +3,12 @@
  * Secrets and tokens are never logged: log the key id. */
 #pragma once
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 typedef void (*log_sink_fn)(enum log_level level, const char *room, const char *line);
 

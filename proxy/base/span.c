@@ -31,7 +31,7 @@ bool span_starts(struct span s, struct span prefix)
 bool span_ends(struct span s, struct span suffix)
 {
 	return s.len >= suffix.len &&
-		span_eq(span_n(s.ptr + (s.len - suffix.len), suffix.len), suffix);
+	       span_eq(span_n(s.ptr + (s.len - suffix.len), suffix.len), suffix);
 }
 
 ptrdiff_t span_find(struct span s, char c)

@@ -3,8 +3,8 @@
 const char *wire_type_name(enum wire_type type)
 {
 	switch (type) {
-#define X(name, number)                                                                            \
-	case WIRE_##name:                                                                          \
+#define X(name, number)   \
+	case WIRE_##name: \
 		return #name;
 		WIRE_TYPES(X)
 #undef X

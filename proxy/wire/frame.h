@@ -25,8 +25,15 @@
 #define FRAME_MAX_PAYLOAD (64u << 10) /* of one frame: what a small message may have to wait for */
 #define FRAME_MAX_MESSAGE (64u << 20)
 
-enum frame_flag { FRAME_FIRST = 1, FRAME_LAST = 2 };
-enum link_type { LINK_ACK = 64, LINK_PING = 65, LINK_PONG = 66 };
+enum frame_flag {
+	FRAME_FIRST = 1,
+	FRAME_LAST = 2
+};
+enum link_type {
+	LINK_ACK = 64,
+	LINK_PING = 65,
+	LINK_PONG = 66
+};
 
 struct frame {
 	uint8_t type;
@@ -40,7 +47,8 @@ struct frame {
 void frame_encode(struct buf *out, const struct frame *f);
 /* Reads and checks 32 bytes; ERR_UNSUPPORTED for another version, ERR_INVALID for what no peer of
  * ours sends. */
-int frame_decode(struct frame *f, const unsigned char head[FRAME_HEADER], struct err *err) MUST_CHECK;
+int frame_decode(
+	struct frame *f, const unsigned char head[FRAME_HEADER], struct err *err) MUST_CHECK;
 
 uint64_t frame_get_u64(const unsigned char *p);
 void frame_put_u64(unsigned char *p, uint64_t value);

@@ -40,18 +40,18 @@
 #define WIRE_VERSION 1
 
 /* name, number on the wire */
-#define WIRE_TYPES(X)                                                                              \
-	X(HELLO, 1)                                                                                \
-	X(WELCOME, 2)                                                                              \
-	X(APP, 3)                                                                                  \
-	X(OUTPUTS, 4)                                                                              \
-	X(INVOKE, 5)                                                                               \
-	X(RESULT, 6)                                                                               \
-	X(CHUNK, 7)                                                                                \
-	X(CREDIT, 8)                                                                               \
-	X(CANCEL, 9)                                                                               \
-	X(LOG, 10)                                                                                 \
-	X(NOTE, 11)                                                                                \
+#define WIRE_TYPES(X) \
+	X(HELLO, 1)   \
+	X(WELCOME, 2) \
+	X(APP, 3)     \
+	X(OUTPUTS, 4) \
+	X(INVOKE, 5)  \
+	X(RESULT, 6)  \
+	X(CHUNK, 7)   \
+	X(CREDIT, 8)  \
+	X(CANCEL, 9)  \
+	X(LOG, 10)    \
+	X(NOTE, 11)   \
 	X(BYE, 12)
 
 enum wire_type {

@@ -5,7 +5,8 @@
 #include "proxy/base/list.h"
 #include "proxy/wire/frame.h"
 
-#define MAX_EXTRA 256 /* out-of-order arrivals remembered; more than large messages can be under way */
+#define MAX_EXTRA \
+	256 /* out-of-order arrivals remembered; more than large messages can be under way */
 
 /* A message on its way out. Meta and payload stand behind the struct. */
 struct outgoing {
@@ -251,9 +252,13 @@ static void put_frame(struct buf *out, struct outgoing *m)
 	bool first = !m->started;
 	uint32_t left = m->payload_len - m->sent;
 	uint32_t n = left < FRAME_MAX_PAYLOAD ? left : FRAME_MAX_PAYLOAD;
-	struct frame f = { .type = m->type, .id = m->id, .seq = m->seq, .payload_len = n,
+	struct frame f = { .type = m->type,
+		.id = m->id,
+		.seq = m->seq,
+		.payload_len = n,
 		.flags = (uint16_t)((first ? FRAME_FIRST : 0) | (n == left ? FRAME_LAST : 0)),
-		.meta_len = first ? m->meta_len : 0, .total_len = first ? m->payload_len : 0 };
+		.meta_len = first ? m->meta_len : 0,
+		.total_len = first ? m->payload_len : 0 };
 	frame_encode(out, &f);
 	if (first) {
 		buf_add(out, m->bytes, m->meta_len);
@@ -265,16 +270,18 @@ static void put_frame(struct buf *out, struct outgoing *m)
 
 static void put_link(struct buf *out, uint8_t type, uint64_t id)
 {
-	frame_encode(out,
-		&(struct frame){ .type = type, .flags = FRAME_FIRST | FRAME_LAST, .id = id });
+	frame_encode(
+		out, &(struct frame){ .type = type, .flags = FRAME_FIRST | FRAME_LAST, .id = id });
 }
 
 static void put_ack(struct session *s, struct buf *out)
 {
 	uint32_t n = (uint32_t)(s->n_extra * 8);
-	frame_encode(out,
-		&(struct frame){ .type = LINK_ACK, .flags = FRAME_FIRST | FRAME_LAST,
-			.id = s->received, .payload_len = n, .total_len = n });
+	frame_encode(out, &(struct frame){ .type = LINK_ACK,
+				  .flags = FRAME_FIRST | FRAME_LAST,
+				  .id = s->received,
+				  .payload_len = n,
+				  .total_len = n });
 	for (size_t i = 0; i < s->n_extra; i++) {
 		unsigned char number[8];
 		frame_put_u64(number, s->extra[i]);
@@ -359,8 +366,10 @@ bool session_has_output(const struct session *s)
 		return false;
 	}
 	struct list *first = list_first(&s->pending);
-	bool room = first && (!s->flying ||
-		s->flying + size_of(container_of(first, struct outgoing, link)) <= SESSION_WINDOW);
+	bool room =
+		first &&
+		(!s->flying || s->flying + size_of(container_of(first, struct outgoing, link)) <=
+				       SESSION_WINDOW);
 	return (s->ack_due && s->unacknowledged) || !list_empty(&s->active) || room;
 }
 
@@ -415,14 +424,13 @@ static int on_ack(struct session *s, uint64_t received, struct span extra, struc
 	}
 	drop_upto(s, &s->unacked, received);
 	for (size_t i = 0; i < extra.len; i += 8) {
-		drop_one(s, &s->unacked,
-			frame_get_u64((const unsigned char *)extra.ptr + i));
+		drop_one(s, &s->unacked, frame_get_u64((const unsigned char *)extra.ptr + i));
 	}
 	return 0;
 }
 
-static int on_link_frame(struct session *s, uint8_t type, uint64_t id, struct span payload,
-	struct err *err)
+static int on_link_frame(
+	struct session *s, uint8_t type, uint64_t id, struct span payload, struct err *err)
 {
 	switch (type) {
 	case LINK_ACK:
@@ -456,8 +464,8 @@ static int deliver(struct session *s, uint8_t type, uint64_t id, uint64_t seq, s
 		}
 	}
 	s->on_message(s->ctx,
-		&(struct wire_message){ .type = (enum wire_type)type, .id = id, .meta = meta,
-			.payload = payload });
+		&(struct wire_message){
+			.type = (enum wire_type)type, .id = id, .meta = meta, .payload = payload });
 	return 0;
 }
 

@@ -25,7 +25,10 @@ struct session;
 /* A link is silent after this long without a byte; pings go at a third of it. */
 #define SESSION_SILENCE_MS 6000
 
-enum session_verdict { SESSION_FINE, SESSION_SILENT };
+enum session_verdict {
+	SESSION_FINE,
+	SESSION_SILENT
+};
 
 /* on_message: spans are valid for the call. It may call session_send, never session_destroy. */
 typedef void (*session_message_fn)(void *ctx, const struct wire_message *m);

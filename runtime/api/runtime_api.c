@@ -19,7 +19,13 @@
 #define MAX_STREAM (200 * 1024 * 1024) /* of a streamed response (lambda.md 1.4) */
 #define MAX_HEADERS 8
 
-enum phase { INIT, IDLE, RUNNING, STREAMING, ANSWERED };
+enum phase {
+	INIT,
+	IDLE,
+	RUNNING,
+	STREAMING,
+	ANSWERED
+};
 
 /* A GET next that waits for its event. */
 struct parked {
@@ -61,7 +67,8 @@ static void reply_accepted(struct http_exchange *x)
 static void reply_error(struct http_exchange *x, int status, const char *type, const char *message)
 {
 	char body[512];
-	int n = snprintf(body, sizeof body, "{\"errorMessage\":\"%s\",\"errorType\":\"%s\"}\n", message, type);
+	int n = snprintf(body, sizeof body, "{\"errorMessage\":\"%s\",\"errorType\":\"%s\"}\n",
+		message, type);
 	reply_text(x, status, span_n(body, (size_t)n));
 }
 
@@ -69,7 +76,8 @@ static void reply_bad_transition(struct http_exchange *x, const char *from, cons
 {
 	char message[256];
 	snprintf(message, sizeof message,
-		"State transition from %s to %s failed for runtime. Error: State transition is not allowed",
+		"State transition from %s to %s failed for runtime. Error: State transition is not "
+		"allowed",
 		from, to);
 	reply_error(x, 403, "InvalidStateTransition", message);
 }
@@ -192,8 +200,8 @@ static void handle_next(struct runtime_api *a, struct http_exchange *x)
 }
 
 /* True if a result for this id may come now; else what is wrong has been answered if `tell`. */
-static bool may_answer(struct runtime_api *a, struct http_exchange *x, struct span id, const char *to,
-	bool tell)
+static bool may_answer(
+	struct runtime_api *a, struct http_exchange *x, struct span id, const char *to, bool tell)
 {
 	bool known = a->current && span_is(id, a->current->request_id);
 	if (known && a->phase == RUNNING) {
@@ -213,8 +221,8 @@ static struct span error_type(const struct http_exchange *x)
 }
 
 /* Hands a whole result to the owner, then tells the process. */
-static void accept_result(struct runtime_api *a, struct http_exchange *x, enum route_id route,
-	struct span body)
+static void accept_result(
+	struct runtime_api *a, struct http_exchange *x, enum route_id route, struct span body)
 {
 	a->phase = ANSWERED;
 	if (route == ROUTE_RESPONSE) {
@@ -249,7 +257,8 @@ static void refuse_mode(struct runtime_api *a, struct http_exchange *x)
 static void handle_result(struct runtime_api *a, struct http_exchange *x, const struct route *route)
 {
 	const struct http_request *r = http_request(x);
-	const char *to = route->id == ROUTE_RESPONSE ? "InvocationResponse" : "InvocationErrorResponse";
+	const char *to =
+		route->id == ROUTE_RESPONSE ? "InvocationResponse" : "InvocationErrorResponse";
 	if (!may_answer(a, x, route->request_id, to, true)) {
 		return;
 	}
@@ -407,8 +416,8 @@ static void on_result_gone(void *ctx)
 	settle(a);
 }
 
-static void receive_result(struct runtime_api *a, struct http_exchange *x, enum route_id route,
-	bool streams)
+static void receive_result(
+	struct runtime_api *a, struct http_exchange *x, enum route_id route, bool streams)
 {
 	a->phase = STREAMING;
 	a->result = x;
@@ -419,8 +428,8 @@ static void receive_result(struct runtime_api *a, struct http_exchange *x, enum 
 	http_stream_body(x, &events);
 	http_on_gone(x, on_result_gone, a);
 	if (streams) {
-		a->config.on_stream(a->config.ctx,
-			http_header_get(http_request(x), "Content-Type"));
+		a->config.on_stream(
+			a->config.ctx, http_header_get(http_request(x), "Content-Type"));
 		if (a->paused && a->result == x) {
 			http_body_pause(x);
 		}
@@ -465,8 +474,8 @@ void runtime_api_pause(struct runtime_api *a, bool paused)
 	}
 }
 
-struct runtime_api *runtime_api_open(uv_loop_t *loop, const struct runtime_api_config *config,
-	struct err *err)
+struct runtime_api *runtime_api_open(
+	uv_loop_t *loop, const struct runtime_api_config *config, struct err *err)
 {
 	struct runtime_api *a = xalloc(sizeof *a);
 	a->config = *config;

@@ -60,8 +60,8 @@ struct runtime_api_config {
 };
 
 /* Listens on a free port of 127.0.0.1. The config is copied, its strings must outlive the object. */
-struct runtime_api *runtime_api_open(uv_loop_t *loop, const struct runtime_api_config *config,
-	struct err *err) MUST_CHECK;
+struct runtime_api *runtime_api_open(
+	uv_loop_t *loop, const struct runtime_api_config *config, struct err *err) MUST_CHECK;
 /* "127.0.0.1:port", as AWS_LAMBDA_RUNTIME_API wants it. */
 const char *runtime_api_address(const struct runtime_api *a);
 /* How many events it can take now: 0 or 1; one more to run ahead if the process prefetches. */

@@ -16,7 +16,7 @@ struct answer_paths answer_paths(const cJSON *obj, const char *name)
 		return p;
 	}
 	p.at = xcalloc((size_t)cJSON_GetArraySize(array) + 1, sizeof *p.at);
-	JSON_FOR(item, array) {
+	JSON_FOR (item, array) {
 		const char *path = json_value(item);
 		if (path && path[0] == '/') {
 			p.at[p.n++] = path;
@@ -66,7 +66,7 @@ static void add_error(struct buf *out, const cJSON *e)
 	if (line_text && *line_text && line > 0) {
 		add_place(out, line_text, column, small(e, "length", 1));
 	}
-	JSON_FOR(note, json_array(e, "notes")) {
+	JSON_FOR (note, json_array(e, "notes")) {
 		const char *note_text = json_str(note, "text");
 		if (note_text && *note_text) {
 			buf_addf(out, "  %s\n", note_text);
@@ -77,7 +77,7 @@ static void add_error(struct buf *out, const cJSON *e)
 void build_problem(struct buf *out, const cJSON *error)
 {
 	int n = 0;
-	JSON_FOR(e, json_array(error, "errors")) {
+	JSON_FOR (e, json_array(error, "errors")) {
 		if (n++ < MAX_ERRORS) {
 			add_error(out, e);
 		}

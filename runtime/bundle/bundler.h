@@ -36,11 +36,13 @@ typedef void (*build_fn)(void *ctx, const struct build_report *report);
 struct bundler {
 	const char *name;
 	bool (*takes)(const char *runtime);
-	void (*build)(struct helper *helper, const struct build_order *order, build_fn fn, void *ctx);
+	void (*build)(
+		struct helper *helper, const struct build_order *order, build_fn fn, void *ctx);
 	bool cached; /* its output is a folder of its own, which a later run may use */
 };
 
-extern const struct bundler bundler_esbuild; /* Node: TypeScript and JavaScript, through the helper */
+extern const struct bundler
+	bundler_esbuild; /* Node: TypeScript and JavaScript, through the helper */
 extern const struct bundler bundler_plain; /* all others: the folder as it is */
 
 /* The one for a runtime; there always is one. */

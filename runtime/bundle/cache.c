@@ -51,7 +51,8 @@ cJSON *cache_load(const char *path, struct span question, const char *app, struc
 	cJSON *result = NULL;
 	if (file_read(path, &text, &err) == 0) {
 		AUTO_JSON cJSON *kept = json_parse(buf_span(&text), &err);
-		if (json_object(kept, "result") && same_key(kept, question) && same_files(kept, app, inputs)) {
+		if (json_object(kept, "result") && same_key(kept, question) &&
+			same_files(kept, app, inputs)) {
 			result = cJSON_DetachItemFromObjectCaseSensitive(kept, "result");
 		}
 	}
@@ -79,7 +80,8 @@ void cache_store(const char *path, struct span question, const char *app, struct
 	buf_add_char(&text, '}');
 	struct err err = ERR_INIT;
 	if (text.overflow || file_replace(path, buf_span(&text), 0600, &err) != 0) {
-		log_info("bundle", "cannot keep '%s': %s", path, text.overflow ? "too large" : err.msg);
+		log_info("bundle", "cannot keep '%s': %s", path,
+			text.overflow ? "too large" : err.msg);
 	}
 	buf_fini(&text);
 	buf_fini(&key);

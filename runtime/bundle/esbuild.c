@@ -33,7 +33,8 @@ static const char *handler_below(const char *handler, const char *outdir, const 
 	}
 	const char *version = root + n + 1;
 	size_t len = strlen(version);
-	return strncmp(handler, version, len) == 0 && handler[len] == '/' ? handler + len + 1 : handler;
+	return strncmp(handler, version, len) == 0 && handler[len] == '/' ? handler + len + 1
+									  : handler;
 }
 
 static void on_answer(void *ctx, const cJSON *answer, const struct err *err)
@@ -45,7 +46,9 @@ static void on_answer(void *ctx, const cJSON *answer, const struct err *err)
 	struct answer_paths inputs = answer_paths(lists, "inputs");
 	struct answer_paths missing = answer_paths(lists, "missing");
 	struct buf problem = BUF_INIT(256 * 1024);
-	struct build_report r = { .inputs = inputs.at, .n_inputs = inputs.n, .missing = missing.at,
+	struct build_report r = { .inputs = inputs.at,
+		.n_inputs = inputs.n,
+		.missing = missing.at,
 		.n_missing = missing.n };
 	if (answer && json_bool(answer, "ok", false) && root && handler) {
 		r.ok = true;

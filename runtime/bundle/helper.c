@@ -50,7 +50,7 @@ static void settle(struct question *q, const cJSON *answer, const struct err *er
 
 static struct question *find(struct helper *h, uint64_t id)
 {
-	LIST_FOR(node, &h->open) {
+	LIST_FOR (node, &h->open) {
 		struct question *q = container_of(node, struct question, link);
 		if (q->id == id) {
 			return q;
@@ -141,8 +141,15 @@ static int start(struct helper *h, struct err *err)
 	AUTO_FREE char *script = xasprintf("%s/bundle/builder/builder.mjs", h->config.runtime_dir);
 	AUTO_FREE char *node = xstrdup(h->config.node);
 	char *argv[] = { node, script, NULL };
-	struct child_config config = { .loop = h->config.loop, .argv = argv, .env = environ, .cwd = "/",
-		.input = true, .extra = true, .ctx = h, .on_output = on_output, .on_ended = on_ended };
+	struct child_config config = { .loop = h->config.loop,
+		.argv = argv,
+		.env = environ,
+		.cwd = "/",
+		.input = true,
+		.extra = true,
+		.ctx = h,
+		.on_output = on_output,
+		.on_ended = on_ended };
 	if (access(script, R_OK) != 0) {
 		return err_set(err, ERR_NOT_FOUND, "the bundler is not installed: no '%s'", script);
 	}
@@ -177,13 +184,14 @@ static void on_timer(void *ctx)
 		fail_all(h, &err);
 		return;
 	}
-	LIST_FOR_SAFE(node, &h->open) {
+	LIST_FOR_SAFE (node, &h->open) {
 		struct question *q = container_of(node, struct question, link);
 		if (q->tries > 0 && !fresh) {
 			continue;
 		}
 		if (q->tries++ == MAX_TRIES) {
-			err_set(&err, ERR_UNAVAILABLE, "the bundler ended twice under this request");
+			err_set(&err, ERR_UNAVAILABLE,
+				"the bundler ended twice under this request");
 			settle(q, NULL, &err);
 		} else {
 			child_send(h->child, buf_span(&q->line));

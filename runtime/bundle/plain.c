@@ -17,8 +17,9 @@ struct files {
 
 static bool is_left_out(const char *name)
 {
-	return name[0] == '.' || strcmp(name, "node_modules") == 0 || strcmp(name, "__pycache__") == 0 ||
-		strcmp(name, "venv") == 0 || strcmp(name, "cdk.out") == 0;
+	return name[0] == '.' || strcmp(name, "node_modules") == 0 ||
+	       strcmp(name, "__pycache__") == 0 || strcmp(name, "venv") == 0 ||
+	       strcmp(name, "cdk.out") == 0;
 }
 
 static void collect(struct files *f, const char *dir, unsigned depth)
@@ -59,12 +60,14 @@ static void build(struct helper *helper, const struct build_order *o, build_fn f
 	AUTO_FREE char *root = realpath(o->src_path[0] == '/' ? o->src_path : below, NULL);
 	AUTO_FREE char *problem = NULL;
 	struct files files = { xcalloc(MAX_FILES, sizeof(char *)), 0 };
-	struct build_report r = { .ok = root != NULL, .changed = true, .root = root, .handler = o->entry };
+	struct build_report r = {
+		.ok = root != NULL, .changed = true, .root = root, .handler = o->entry
+	};
 	if (root) {
 		collect(&files, root, 0);
 	} else {
-		problem = xasprintf("The code folder \"%s\" of the function %s does not exist", o->src_path,
-			o->function);
+		problem = xasprintf("The code folder \"%s\" of the function %s does not exist",
+			o->src_path, o->function);
 		r.message = r.problem = problem;
 	}
 	const char *const *inputs;

@@ -39,9 +39,10 @@ struct target *target_create(const struct target_config *config)
 	struct arena *a = arena_create();
 	t->config = *config;
 	t->arena = a;
-	t->config.order = (struct build_order){ arena_strdup(a, o->function), arena_strdup(a, o->runtime),
-		arena_strdup(a, o->entry), arena_strdup(a, o->src_path), arena_strdup(a, o->app),
-		arena_strdup(a, o->outdir), arena_strdup(a, o->options) };
+	t->config.order = (struct build_order){ arena_strdup(a, o->function),
+		arena_strdup(a, o->runtime), arena_strdup(a, o->entry),
+		arena_strdup(a, o->src_path), arena_strdup(a, o->app), arena_strdup(a, o->outdir),
+		arena_strdup(a, o->options) };
 	t->bundler = bundler_for(o->runtime);
 	t->inputs = inputs_create(config->watch);
 	t->cache = xasprintf("%s/cache.json", o->outdir);
@@ -69,8 +70,8 @@ void target_destroy(struct target *t)
 static void add_question(const struct target *t, struct buf *out)
 {
 	const struct build_order *o = &t->config.order;
-	buf_addf(out, "%s\n%s\n%s\n%s\n%s\n%s\n%s", t->bundler->name, o->function, o->runtime, o->entry,
-		o->src_path, o->app, o->options);
+	buf_addf(out, "%s\n%s\n%s\n%s\n%s\n%s\n%s", t->bundler->name, o->function, o->runtime,
+		o->entry, o->src_path, o->app, o->options);
 }
 
 /* An earlier run's build, if it holds. */
@@ -78,7 +79,8 @@ static bool use_cache(struct target *t)
 {
 	struct buf question = BUF_INIT(1024 * 1024);
 	add_question(t, &question);
-	AUTO_JSON cJSON *kept = cache_load(t->cache, buf_span(&question), t->config.order.app, t->inputs);
+	AUTO_JSON cJSON *kept =
+		cache_load(t->cache, buf_span(&question), t->config.order.app, t->inputs);
 	buf_fini(&question);
 	const char *root = json_str(kept, "root"), *handler = json_str(kept, "handler");
 	if (!root || !handler || access(root, R_OK) != 0) {

@@ -201,7 +201,9 @@ static int spawn(struct child *c, uv_stdio_container_t stdio[5], struct err *err
 		.cwd = c->config.cwd,
 		.flags = UV_PROCESS_DETACHED,
 		.stdio = stdio,
-		.stdio_count = c->config.extra ? 5 : c->config.input ? 4 : 3,
+		.stdio_count = c->config.extra   ? 5
+			       : c->config.input ? 4
+						 : 3,
 	};
 	c->process.data = c;
 	scope_hold(&c->scope);

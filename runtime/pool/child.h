@@ -13,7 +13,11 @@
 
 struct child;
 
-enum child_stream { CHILD_STDOUT, CHILD_STDERR, CHILD_EXTRA };
+enum child_stream {
+	CHILD_STDOUT,
+	CHILD_STDERR,
+	CHILD_EXTRA
+};
 
 struct child_end {
 	int status; /* exit status, if no signal */

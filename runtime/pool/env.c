@@ -116,10 +116,11 @@ static void set_log_names(struct env *e, const struct env_spec *spec)
 	time_t now = time(NULL);
 	struct tm day;
 	gmtime_r(&now, &day);
-	set(e, "AWS_LAMBDA_LOG_GROUP_NAME", arena_printf(e->arena, "/aws/lambda/%s", spec->function));
+	set(e, "AWS_LAMBDA_LOG_GROUP_NAME",
+		arena_printf(e->arena, "/aws/lambda/%s", spec->function));
 	set(e, "AWS_LAMBDA_LOG_STREAM_NAME",
-		arena_printf(e->arena, "%04d/%02d/%02d/[$LATEST]%s", day.tm_year + 1900, day.tm_mon + 1,
-			day.tm_mday, id));
+		arena_printf(e->arena, "%04d/%02d/%02d/[$LATEST]%s", day.tm_year + 1900,
+			day.tm_mon + 1, day.tm_mday, id));
 	if (spec->json_logs) {
 		set(e, "AWS_LAMBDA_LOG_FORMAT", "JSON");
 	}

@@ -10,7 +10,8 @@ struct env_var {
 };
 
 struct env_spec {
-	const char *function, *handler, *runtime; /* name, "dir/file.export" below task_root, "nodejs18.x" */
+	const char *function, *handler,
+		*runtime; /* name, "dir/file.export" below task_root, "nodejs18.x" */
 	unsigned memory_mb;
 	const char *region;
 	const char *task_root; /* absolute */
@@ -26,7 +27,8 @@ struct env_spec {
 };
 
 /* "NAME=value" strings, NULL-terminated, in the arena. `parent` is an environ; `api` is host:port. */
-char **env_build(struct arena *a, const struct env_spec *spec, char *const *parent, const char *api);
+char **env_build(
+	struct arena *a, const struct env_spec *spec, char *const *parent, const char *api);
 /* The environment of a process that does not know its function yet, and of helpers: the parent's, cleaned,
  * plus `extra`. */
 char **env_base(struct arena *a, char *const *parent, const struct env_var *extra, size_t n_extra);

@@ -19,7 +19,11 @@ struct fleet {
 	struct spares *spares; /* or NULL */
 	struct timer *timer;
 	struct list functions; /* struct fleet_function */
-	enum { PACE_NONE, PACE_SLOW, PACE_FAST } pace; /* of the timer */
+	enum {
+		PACE_NONE,
+		PACE_SLOW,
+		PACE_FAST
+	} pace; /* of the timer */
 	bool closing;
 	bool spares_gone;
 	void (*done)(void *ctx);
@@ -67,7 +71,8 @@ static bool needs_own_boot(const struct env_spec *spec)
 		"UV_THREADPOOL_SIZE" };
 	for (size_t i = 0; i < spec->n_variables; i++) {
 		for (size_t k = 0; k < COUNT_OF(prefixes); k++) {
-			if (strncmp(spec->variables[i].name, prefixes[k], strlen(prefixes[k])) == 0) {
+			if (strncmp(spec->variables[i].name, prefixes[k], strlen(prefixes[k])) ==
+				0) {
 				return true;
 			}
 		}
@@ -97,9 +102,10 @@ static void set_spec(struct fleet_function *f, const struct env_spec *spec)
 		.extra = copy_vars(a, spec->extra, spec->n_extra),
 		.n_extra = spec->n_extra,
 	};
-	f->launch = launch_build(a, &f->fleet->config.tools, f->spec.runtime, f->spec.memory_mb,
-		f->spec.task_root);
-	f->takes_spares = f->fleet->spares && f->launch.kind == LAUNCH_NODE && !needs_own_boot(&f->spec);
+	f->launch = launch_build(
+		a, &f->fleet->config.tools, f->spec.runtime, f->spec.memory_mb, f->spec.task_root);
+	f->takes_spares =
+		f->fleet->spares && f->launch.kind == LAUNCH_NODE && !needs_own_boot(&f->spec);
 	arena_destroy(f->arena);
 	f->arena = a;
 }
@@ -110,7 +116,8 @@ static int check_start(const struct fleet_function *f, struct err *err)
 {
 	const char *program = f->launch.argv[0];
 	if (f->launch.kind == LAUNCH_BINARY && access(program, X_OK) != 0) {
-		return err_set(err, ERR_NOT_FOUND, "Couldn't find valid bootstrap(s): [%s]", program);
+		return err_set(
+			err, ERR_NOT_FOUND, "Couldn't find valid bootstrap(s): [%s]", program);
 	}
 	return 0;
 }
@@ -130,9 +137,15 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		spec.extra = &prefetch;
 		spec.n_extra = 1;
 	}
-	struct worker_config config = { .loop = fl->config.loop, .events = &fl->events, .env = &spec,
-		.argv = f->launch.argv, .cwd = f->spec.task_root, .prefetch = ours,
-		.untimed = fl->config.tools.inspect_port != 0, .first = first, .owner = seat };
+	struct worker_config config = { .loop = fl->config.loop,
+		.events = &fl->events,
+		.env = &spec,
+		.argv = f->launch.argv,
+		.cwd = f->spec.task_root,
+		.prefetch = ours,
+		.untimed = fl->config.tools.inspect_port != 0,
+		.first = first,
+		.owner = seat };
 	if (f->takes_spares) {
 		config.spare = spares_take(fl->spares, f->spec.memory_mb);
 		config.spare_base = spares_base(fl->spares);
@@ -170,8 +183,8 @@ static void op_stop(void *ctx, struct seat *seat)
 	}
 }
 
-static void op_fail(void *ctx, struct pool_function *pooled, struct invocation *inv, const char *type,
-	struct span body)
+static void op_fail(void *ctx, struct pool_function *pooled, struct invocation *inv,
+	const char *type, struct span body)
 {
 	struct fleet *fl = ctx;
 	struct fleet_function *f = pool_function_data(pooled);
@@ -179,8 +192,9 @@ static void op_fail(void *ctx, struct pool_function *pooled, struct invocation *
 	if (body.len == 0) {
 		char message[640];
 		snprintf(message, sizeof message, "RequestId: %s Error: %s", inv->event.request_id,
-			fl->closing ? "Offstage is going down" :
-			*f->start_error.msg ? f->start_error.msg : "The function was removed");
+			fl->closing           ? "Offstage is going down"
+			: *f->start_error.msg ? f->start_error.msg
+					      : "The function was removed");
 		buf_add_char(&made, '{');
 		json_add_member(&made, "errorType", span_of(type));
 		json_add_member(&made, "errorMessage", span_of(message));
@@ -210,8 +224,8 @@ static void on_ready(void *ctx, struct worker *w, double init_ms)
 	watch_time(ctx);
 }
 
-static void on_outcome(void *ctx, struct worker *w, const struct invocation *inv,
-	const struct outcome *outcome)
+static void on_outcome(
+	void *ctx, struct worker *w, const struct invocation *inv, const struct outcome *outcome)
 {
 	struct fleet *fl = ctx;
 	fl->config.on_outcome(fl->config.ctx, function_of(w), inv, outcome);
@@ -250,9 +264,9 @@ static void on_ended(void *ctx, struct worker *w, const struct worker_end *end)
 {
 	struct fleet *fl = ctx;
 	struct fleet_function *f = function_of(w);
-	enum seat_end how = end->fate == FATE_INIT_FAILED ? SEAT_INIT_FAILED :
-		end->fate == FATE_INIT_TIMEOUT ? SEAT_INIT_TIMEOUT :
-						 SEAT_GONE;
+	enum seat_end how = end->fate == FATE_INIT_FAILED    ? SEAT_INIT_FAILED
+			    : end->fate == FATE_INIT_TIMEOUT ? SEAT_INIT_TIMEOUT
+							     : SEAT_GONE;
 	f->workers--;
 	pool_seat_ended(worker_owner(w), how, end->error_type, end->error, end->unstarted);
 	function_free_if_done(f);
@@ -292,7 +306,9 @@ struct fleet *fleet_open(const struct fleet_config *config)
 	fl->events = (struct worker_events){ fl, on_ready, on_outcome, on_chunk, on_free, on_log,
 		on_ended };
 	list_init(&fl->functions);
-	struct pool_config pool = { .ops = &pool_ops, .ctx = fl, .clock = &clock_system,
+	struct pool_config pool = { .ops = &pool_ops,
+		.ctx = fl,
+		.clock = &clock_system,
 		.max_workers = config->max_workers };
 	fl->pool = pool_create(&pool);
 	fl->timer = timer_open(config->loop, on_tick, fl);
@@ -302,7 +318,8 @@ struct fleet *fleet_open(const struct fleet_config *config)
 	return fl;
 }
 
-struct fleet_function *fleet_function_open(struct fleet *fl, const struct env_spec *spec, void *data)
+struct fleet_function *fleet_function_open(
+	struct fleet *fl, const struct env_spec *spec, void *data)
 {
 	struct fleet_function *f = xalloc(sizeof *f);
 	f->fleet = fl;
@@ -380,7 +397,8 @@ unsigned fleet_workers(const struct fleet *fl)
 
 static void finish_if_done(struct fleet *fl)
 {
-	if (!fl->closing || !fl->spares_gone || pool_seats(fl->pool) > 0 || !list_empty(&fl->functions)) {
+	if (!fl->closing || !fl->spares_gone || pool_seats(fl->pool) > 0 ||
+		!list_empty(&fl->functions)) {
 		return;
 	}
 	void (*done)(void *ctx) = fl->done;
@@ -407,7 +425,7 @@ void fleet_close(struct fleet *fl, void (*done)(void *ctx), void *ctx)
 	fl->done = done;
 	fl->ctx = ctx;
 	timer_stop(fl->timer);
-	LIST_FOR_SAFE(node, &fl->functions) {
+	LIST_FOR_SAFE (node, &fl->functions) {
 		struct fleet_function *f = container_of(node, struct fleet_function, link);
 		if (!f->closed) {
 			fleet_function_close(f);

@@ -35,7 +35,8 @@ struct fleet *fleet_open(const struct fleet_config *config);
 void fleet_close(struct fleet *fl, void (*done)(void *ctx), void *ctx);
 
 /* The spec is copied. `data` is the caller's. */
-struct fleet_function *fleet_function_open(struct fleet *fl, const struct env_spec *spec, void *data);
+struct fleet_function *fleet_function_open(
+	struct fleet *fl, const struct env_spec *spec, void *data);
 /* NULL after fleet_function_close. */
 void *fleet_function_data(const struct fleet_function *f);
 const char *fleet_function_name(const struct fleet_function *f);

@@ -13,8 +13,8 @@ static char *header_text(const char *s)
 	return copy;
 }
 
-struct invocation *invocation_create(uint64_t id, const struct invocation_texts *texts,
-	struct span payload)
+struct invocation *invocation_create(
+	uint64_t id, const struct invocation_texts *texts, struct span payload)
 {
 	struct invocation *inv = xalloc(sizeof *inv);
 	list_init(&inv->link);

@@ -22,8 +22,8 @@ struct invocation_texts {
 };
 
 /* Copies the texts (control characters become blanks: they travel as header values) and the payload. */
-struct invocation *invocation_create(uint64_t id, const struct invocation_texts *texts,
-	struct span payload);
+struct invocation *invocation_create(
+	uint64_t id, const struct invocation_texts *texts, struct span payload);
 void invocation_destroy(struct invocation *inv);
 
 /* How an invocation ended; spans are valid for the call. */

@@ -3,7 +3,11 @@
 
 #include "proxy/base/arena.h"
 
-enum launch_kind { LAUNCH_NODE, LAUNCH_PYTHON, LAUNCH_BINARY };
+enum launch_kind {
+	LAUNCH_NODE,
+	LAUNCH_PYTHON,
+	LAUNCH_BINARY
+};
 
 struct launch {
 	enum launch_kind kind;

@@ -2,8 +2,8 @@
 
 #define LINE_MAX_BYTES (256 * 1024)
 
-void lines_init(struct lines *l, int stream, void (*fn)(void *ctx, int stream, struct span text),
-	void *ctx)
+void lines_init(
+	struct lines *l, int stream, void (*fn)(void *ctx, int stream, struct span text), void *ctx)
 {
 	buf_init(&l->rest, LINE_MAX_BYTES + 1);
 	l->stream = stream;

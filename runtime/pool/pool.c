@@ -128,7 +128,7 @@ static void seat_leave(struct seat *s)
 static unsigned count_seats(const struct pool_function *f, enum seat_state state)
 {
 	unsigned n = 0;
-	LIST_FOR(node, &f->seats) {
+	LIST_FOR (node, &f->seats) {
 		n += container_of(node, struct seat, link)->state == state;
 	}
 	return n;
@@ -158,9 +158,9 @@ static void seat_free(struct seat *s)
 static struct seat *longest_idle(struct pool *p)
 {
 	struct seat *found = NULL;
-	LIST_FOR(fnode, &p->functions) {
+	LIST_FOR (fnode, &p->functions) {
 		struct pool_function *f = container_of(fnode, struct pool_function, link);
-		LIST_FOR(node, &f->seats) {
+		LIST_FOR (node, &f->seats) {
 			struct seat *s = container_of(node, struct seat, link);
 			if (s->state == SEAT_IDLE && (!found || s->since_ns < found->since_ns)) {
 				found = s;
@@ -253,7 +253,7 @@ static double expected_rate(const struct pool_function *f)
 	const struct pool_config *c = &f->pool->config;
 	double usual = f->measure.count ? f->measure.duration : GUESSED_DURATION;
 	double rate = 0;
-	LIST_FOR(node, &f->seats) {
+	LIST_FOR (node, &f->seats) {
 		const struct seat *s = container_of(node, struct seat, link);
 		if (s->state == SEAT_BUSY) {
 			rate += 1 / fmax(fmax(usual, c->ops->running_ms(c->ctx, s)), 0.01);
@@ -284,7 +284,7 @@ static bool wants_seat(const struct pool_function *f)
 static struct seat *find_idle(const struct pool_function *f)
 {
 	const struct pool_config *c = &f->pool->config;
-	LIST_FOR(node, &f->seats) {
+	LIST_FOR (node, &f->seats) {
 		struct seat *s = container_of(node, struct seat, link);
 		if (s->state == SEAT_IDLE && c->ops->has_room(c->ctx, s, false)) {
 			return s;
@@ -303,7 +303,7 @@ static struct seat *find_ahead(const struct pool_function *f)
 		m->peak > AHEAD_PEAK_MS) {
 		return NULL;
 	}
-	LIST_FOR(node, &f->seats) {
+	LIST_FOR (node, &f->seats) {
 		struct seat *s = container_of(node, struct seat, link);
 		if (s->state == SEAT_BUSY && !s->has_ahead && c->ops->has_room(c->ctx, s, true) &&
 			c->ops->running_ms(c->ctx, s) < AHEAD_PEAK_MS) {
@@ -351,7 +351,7 @@ static void dispatch_starving(struct pool *p, const struct pool_function *except
 	if (p->n_staying + 1 < p->config.max_workers) {
 		return; /* nobody has been held back */
 	}
-	LIST_FOR_SAFE(node, &p->functions) {
+	LIST_FOR_SAFE (node, &p->functions) {
 		struct pool_function *f = container_of(node, struct pool_function, link);
 		if (f != except && f->waiting > 0) {
 			dispatch(f);
@@ -372,7 +372,7 @@ void pool_submit(struct pool_function *f, struct invocation *inv)
 
 struct invocation *pool_withdraw(struct pool_function *f, uint64_t id)
 {
-	LIST_FOR(node, &f->queue) {
+	LIST_FOR (node, &f->queue) {
 		struct invocation *inv = container_of(node, struct invocation, link);
 		if (inv->id == id) {
 			queue_remove(f, inv);
@@ -392,7 +392,7 @@ void pool_warm(struct pool_function *f)
 
 void pool_function_renew(struct pool_function *f)
 {
-	LIST_FOR_SAFE(node, &f->seats) {
+	LIST_FOR_SAFE (node, &f->seats) {
 		seat_leave(container_of(node, struct seat, link));
 	}
 	dispatch(f);
@@ -404,7 +404,7 @@ void pool_function_close(struct pool_function *f)
 	while (f->waiting > 0) {
 		fail_next(f, "Sandbox.Closed", SPAN(""));
 	}
-	LIST_FOR_SAFE(node, &f->seats) {
+	LIST_FOR_SAFE (node, &f->seats) {
 		seat_leave(container_of(node, struct seat, link));
 	}
 	function_free_if_done(f);
@@ -452,14 +452,15 @@ void pool_seat_free(struct seat *s, double busy_ms)
 
 /* All who were there when this worker was started learn why it failed; those who came later get a try of
  * their own (lambda.md 10.8). Others of the function that work are left to do the job instead. */
-static void fail_waiting(struct pool_function *f, uint64_t since_ns, const char *type,
-	struct span body)
+static void fail_waiting(
+	struct pool_function *f, uint64_t since_ns, const char *type, struct span body)
 {
 	if (count_seats(f, SEAT_IDLE) + count_seats(f, SEAT_BUSY) > 0) {
 		return;
 	}
 	while (f->waiting > 0 &&
-		container_of(list_first(&f->queue), struct invocation, link)->queued_ns <= since_ns) {
+		container_of(list_first(&f->queue), struct invocation, link)->queued_ns <=
+			since_ns) {
 		fail_next(f, type, body);
 	}
 }
@@ -512,7 +513,7 @@ void pool_seat_ended(struct seat *s, enum seat_end end, const char *type, struct
 static void retire_idle(struct pool_function *f)
 {
 	bool first = true;
-	LIST_FOR_SAFE(node, &f->seats) {
+	LIST_FOR_SAFE (node, &f->seats) {
 		struct seat *s = container_of(node, struct seat, link);
 		double limit = first ? IDLE_LAST_MS : IDLE_EXTRA_MS;
 		first = false;
@@ -524,7 +525,7 @@ static void retire_idle(struct pool_function *f)
 
 void pool_tick(struct pool *p)
 {
-	LIST_FOR_SAFE(node, &p->functions) {
+	LIST_FOR_SAFE (node, &p->functions) {
 		struct pool_function *f = container_of(node, struct pool_function, link);
 		dispatch(f);
 		retire_idle(f);
@@ -533,9 +534,9 @@ void pool_tick(struct pool *p)
 
 void pool_kill(struct pool *p)
 {
-	LIST_FOR_SAFE(fnode, &p->functions) {
+	LIST_FOR_SAFE (fnode, &p->functions) {
 		struct pool_function *f = container_of(fnode, struct pool_function, link);
-		LIST_FOR_SAFE(node, &f->seats) {
+		LIST_FOR_SAFE (node, &f->seats) {
 			struct seat *s = container_of(node, struct seat, link);
 			if (s->state == SEAT_LEAVING) {
 				p->config.ops->stop(p->config.ctx, s);
@@ -546,10 +547,10 @@ void pool_kill(struct pool *p)
 	}
 }
 
-struct seat *pool_find_seat(struct pool_function *f, bool (*fn)(const struct seat *seat, uint64_t id),
-	uint64_t id)
+struct seat *pool_find_seat(
+	struct pool_function *f, bool (*fn)(const struct seat *seat, uint64_t id), uint64_t id)
 {
-	LIST_FOR(node, &f->seats) {
+	LIST_FOR (node, &f->seats) {
 		struct seat *s = container_of(node, struct seat, link);
 		if (fn(s, id)) {
 			return s;

@@ -12,7 +12,12 @@
 struct pool;
 struct pool_function;
 
-enum seat_state { SEAT_STARTING, SEAT_IDLE, SEAT_BUSY, SEAT_LEAVING };
+enum seat_state {
+	SEAT_STARTING,
+	SEAT_IDLE,
+	SEAT_BUSY,
+	SEAT_LEAVING
+};
 
 /* One worker as the pool sees it. `worker` is the ops' own. */
 struct seat {
@@ -77,7 +82,11 @@ void pool_warm(struct pool_function *f);
 /* News of the workers. */
 void pool_seat_ready(struct seat *seat, double init_ms);
 void pool_seat_free(struct seat *seat, double busy_ms);
-enum seat_end { SEAT_GONE, SEAT_INIT_FAILED, SEAT_INIT_TIMEOUT };
+enum seat_end {
+	SEAT_GONE,
+	SEAT_INIT_FAILED,
+	SEAT_INIT_TIMEOUT
+};
 /* type and body say why init failed. `unstarted` goes back to the front of the queue. Frees the seat. */
 void pool_seat_ended(struct seat *seat, enum seat_end end, const char *type, struct span body,
 	struct invocation *unstarted);
@@ -89,8 +98,8 @@ bool pool_is_waiting(const struct pool *p);
 /* Calls stop() for every seat, also those that are leaving: the owner now means it. */
 void pool_kill(struct pool *p);
 /* Calls fn for each seat of a function that has not ended, until it returns true. */
-struct seat *pool_find_seat(struct pool_function *f, bool (*fn)(const struct seat *seat, uint64_t id),
-	uint64_t id);
+struct seat *pool_find_seat(
+	struct pool_function *f, bool (*fn)(const struct seat *seat, uint64_t id), uint64_t id);
 /* Seats that have not ended; waiting invocations of a function. */
 unsigned pool_seats(const struct pool *p);
 unsigned pool_waiting(const struct pool_function *f);

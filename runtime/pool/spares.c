@@ -69,7 +69,8 @@ static void on_spare_ended(void *ctx, const struct child_end *end)
 		if (s->sizes[i].ready == spare) {
 			s->sizes[i].ready = NULL;
 			s->failures++;
-			log_info("pool", "a spare process ended (status %d, signal %d)", end->status, end->signal);
+			log_info("pool", "a spare process ended (status %d, signal %d)",
+				end->status, end->signal);
 		}
 	}
 	free(spare);
@@ -83,8 +84,14 @@ static void boot(struct spares *s, struct size *size)
 	struct launch launch = launch_build(a, s->tools, "nodejs", size->memory_mb, "");
 	struct spare *spare = xalloc(sizeof *spare);
 	spare->owner = s;
-	struct child_config config = { .loop = s->loop, .argv = launch.argv, .env = s->base, .cwd = "/",
-		.input = true, .ctx = spare, .on_output = on_spare_output, .on_ended = on_spare_ended };
+	struct child_config config = { .loop = s->loop,
+		.argv = launch.argv,
+		.env = s->base,
+		.cwd = "/",
+		.input = true,
+		.ctx = spare,
+		.on_output = on_spare_output,
+		.on_ended = on_spare_ended };
 	struct err err = ERR_INIT;
 	spare->child = child_open(&config, &err);
 	if (spare->child) {

@@ -26,7 +26,12 @@
 #define TAIL_BYTES 4096
 #define TAIL_MAX (512 * 1024)
 
-enum worker_state { STARTING, IDLE, BUSY, ENDING };
+enum worker_state {
+	STARTING,
+	IDLE,
+	BUSY,
+	ENDING
+};
 
 /* The invocation being run. */
 struct run {
@@ -110,7 +115,8 @@ static void log_start(struct worker *w, struct buf *out)
 {
 	if (!w->run.start_logged) {
 		w->run.start_logged = true;
-		buf_addf(out, "START RequestId: %s Version: $LATEST\n", w->run.inv->event.request_id);
+		buf_addf(out, "START RequestId: %s Version: $LATEST\n",
+			w->run.inv->event.request_id);
 	}
 }
 
@@ -151,7 +157,8 @@ static void log_end(struct worker *w, double ms)
 	}
 	buf_addf(&text, "END RequestId: %s\n", id);
 	buf_addf(&text,
-		"REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %.0f ms\tMemory Size: %u MB\t"
+		"REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %.0f ms\tMemory Size: "
+		"%u MB\t"
 		"Max Memory Used: %u MB\t",
 		id, ms, ceil(ms + r->init_ms), w->memory_mb, memory_peak_mb(&w->memory));
 	if (r->init_ms > 0) {
@@ -169,13 +176,18 @@ static void log_end(struct worker *w, double ms)
 
 /* ---- answers ---- */
 
-static void deliver(struct worker *w, bool ok, const char *type, struct span body,
-	struct span stream_error)
+static void deliver(
+	struct worker *w, bool ok, const char *type, struct span body, struct span stream_error)
 {
 	struct run *r = &w->run;
-	struct outcome o = { .ok = ok, .error_type = type, .payload = body, .stream_error = stream_error,
-		.duration_ms = ms_since(r->started_ns), .init_ms = r->init_ms,
-		.memory_mb = memory_peak_mb(&w->memory), .detail = "" };
+	struct outcome o = { .ok = ok,
+		.error_type = type,
+		.payload = body,
+		.stream_error = stream_error,
+		.duration_ms = ms_since(r->started_ns),
+		.init_ms = r->init_ms,
+		.memory_mb = memory_peak_mb(&w->memory),
+		.detail = "" };
 	if (r->inv->log_tail) {
 		size_t n = r->tail.len < TAIL_BYTES ? r->tail.len : TAIL_BYTES;
 		o.log_tail = span_n(r->tail.ptr + (r->tail.len - n), n);
@@ -250,8 +262,9 @@ static double finish_run(struct worker *w)
 
 static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
 {
-	w->run = (struct run){ .inv = inv, .started_ns = started_ns, .init_ms = w->init_ms,
-		.failure = "" };
+	w->run = (struct run){
+		.inv = inv, .started_ns = started_ns, .init_ms = w->init_ms, .failure = ""
+	};
 	w->init_ms = 0;
 	buf_init(&w->run.tail, TAIL_MAX);
 	if (!w->untimed) {
@@ -433,7 +446,8 @@ static void on_timer(void *ctx)
 
 /* ---- the end ---- */
 
-static void exit_message(const struct worker *w, const struct child_end *end, char *out, size_t size)
+static void exit_message(
+	const struct worker *w, const struct child_end *end, char *out, size_t size)
 {
 	char reason[64];
 	child_end_text(end, reason, sizeof reason);
@@ -525,8 +539,8 @@ void worker_kill(struct worker *w)
 
 /* ---- start ---- */
 
-static struct runtime_api *open_api(struct worker *w, uv_loop_t *loop, bool prefetch,
-	struct err *err)
+static struct runtime_api *open_api(
+	struct worker *w, uv_loop_t *loop, bool prefetch, struct err *err)
 {
 	struct runtime_api_config api = {
 		.function = w->function,
@@ -564,8 +578,13 @@ static int open_process(struct worker *w, const struct worker_config *c, struct 
 	if (c->spare) {
 		assign_spare(w, c, env);
 	} else {
-		struct child_config child = { .loop = c->loop, .argv = c->argv, .env = env, .cwd = c->cwd,
-			.ctx = w, .on_output = on_child_output, .on_ended = on_child_ended };
+		struct child_config child = { .loop = c->loop,
+			.argv = c->argv,
+			.env = env,
+			.cwd = c->cwd,
+			.ctx = w,
+			.on_output = on_child_output,
+			.on_ended = on_child_ended };
 		w->child = child_open(&child, err);
 	}
 	arena_destroy(arena);

@@ -18,7 +18,11 @@
 
 struct worker;
 
-enum log_kind { LOG_PLATFORM, LOG_STDOUT, LOG_STDERR };
+enum log_kind {
+	LOG_PLATFORM,
+	LOG_STDOUT,
+	LOG_STDERR
+};
 
 /* Why a worker ended. */
 enum worker_fate {
@@ -48,8 +52,8 @@ struct worker_events {
 	/* The invocation is over (`busy_ms` of it) and freed; there is room for another. */
 	void (*on_free)(void *ctx, struct worker *w, double busy_ms);
 	/* Whole lines where possible; inv is NULL outside an invocation. */
-	void (*on_log)(void *ctx, struct worker *w, const struct invocation *inv, enum log_kind kind,
-		struct span text);
+	void (*on_log)(void *ctx, struct worker *w, const struct invocation *inv,
+		enum log_kind kind, struct span text);
 	/* Once, and last: the worker is freed when this returns. */
 	void (*on_ended)(void *ctx, struct worker *w, const struct worker_end *end);
 };
@@ -60,7 +64,8 @@ struct worker_config {
 	const struct env_spec *env;
 	char *const *argv;
 	const char *cwd;
-	struct child *spare; /* a booted process to become this worker, or NULL; taken in any case */
+	struct child
+		*spare; /* a booted process to become this worker, or NULL; taken in any case */
 	char *const *spare_base; /* the environment that the spare was started with */
 	bool prefetch; /* the process understands OFFSTAGE_PREFETCH */
 	bool untimed; /* under a debugger: no time limits */

@@ -52,7 +52,7 @@ static struct mark mark_of(const char *path)
 static bool mark_eq(const struct mark *a, const struct mark *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-		a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
 struct inputs *inputs_create(struct watch *w)
@@ -209,8 +209,8 @@ const char *inputs_path(const struct inputs *in, size_t i)
 static void add_line(struct buf *out, const char *path, bool folder)
 {
 	struct mark m = mark_of(path);
-	buf_addf(out, "%s %" PRIu64 " %" PRId64 " %" PRIu64 "\n", path, folder ? 0 : m.size, m.mtime_ns,
-		m.ino);
+	buf_addf(out, "%s %" PRIu64 " %" PRId64 " %" PRIu64 "\n", path, folder ? 0 : m.size,
+		m.mtime_ns, m.ino);
 }
 
 /* The folders above path, up to root, that are not above `before`: each is so written once. */
@@ -221,7 +221,8 @@ static void add_folders(struct buf *out, const char *path, const char *before, c
 		return;
 	}
 	AUTO_FREE char *folder = xstrdup(path);
-	for (char *slash = strrchr(folder, '/'); slash && slash >= folder + n; slash = strrchr(folder, '/')) {
+	for (char *slash = strrchr(folder, '/'); slash && slash >= folder + n;
+		slash = strrchr(folder, '/')) {
 		slash[1] = '\0';
 		if (strncmp(before, folder, strlen(folder)) == 0) {
 			return;

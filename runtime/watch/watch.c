@@ -20,8 +20,8 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 
-#define EVENTS                                                                                     \
-	(IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |        \
+#define EVENTS                                                                              \
+	(IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
 		IN_DELETE_SELF | IN_ONLYDIR)
 #define APPEARED (IN_CREATE | IN_MOVED_TO)
 #define VANISHED (IN_DELETE | IN_MOVED_FROM)
@@ -219,7 +219,7 @@ static void on_folder(struct watch *w, const struct watch_dir *parent, const cha
 	bool tree = parent->tree && !is_left_out(name);
 	struct watch_dir *d, *next;
 	if (mask & VANISHED) {
-		HASH_ITER(hh, w->dirs, d, next) {
+		HASH_ITER (hh, w->dirs, d, next) {
 			if (is_below(d->path, path)) {
 				dir_free(w, d);
 			}
@@ -230,7 +230,7 @@ static void on_folder(struct watch *w, const struct watch_dir *parent, const cha
 	}
 	bool asked = false;
 	struct watch_file *f, *fnext;
-	HASH_ITER(hh, w->files, f, fnext) {
+	HASH_ITER (hh, w->files, f, fnext) {
 		if (is_below(f->path, path)) {
 			asked = true;
 			watch_above(w, f->path);
@@ -265,8 +265,8 @@ static void on_file(struct watch *w, struct watch_file *f, uint32_t mask)
 
 static bool is_source_name(const char *name)
 {
-	static const char *const extensions[] = { "ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs",
-		"json", "py", "node", "wasm", "go", "rs", "toml", "yaml", "yml" };
+	static const char *const extensions[] = { "ts", "tsx", "mts", "cts", "js", "jsx", "mjs",
+		"cjs", "json", "py", "node", "wasm", "go", "rs", "toml", "yaml", "yml" };
 	size_t len = strlen(name);
 	if (name[0] == '.' || name[0] == '#' || name[len - 1] == '~' ||
 		strspn(name, "0123456789") == len) {
@@ -312,14 +312,14 @@ static void on_overflow(struct watch *w)
 {
 	log_info("watch", "the kernel dropped events: looking at everything again");
 	struct watch_dir *d, *next;
-	HASH_ITER(hh, w->dirs, d, next) {
+	HASH_ITER (hh, w->dirs, d, next) {
 		if (d->tree) {
 			AUTO_FREE char *path = xstrdup(d->path);
 			walk(w, path);
 		}
 	}
 	struct watch_file *f, *fnext;
-	HASH_ITER(hh, w->files, f, fnext) {
+	HASH_ITER (hh, w->files, f, fnext) {
 		watch_above(w, f->path);
 		touch(w, f);
 		f->open = false;
@@ -382,8 +382,10 @@ static int limit_error(struct err *err, int errnum, const char *dir)
 {
 	if (errnum == ENOSPC) {
 		return err_set(err, ERR_LIMIT,
-			"cannot watch '%s': the system's limit of file watches is reached; raise it with "
-			"sysctl fs.inotify.max_user_watches=524288", dir);
+			"cannot watch '%s': the system's limit of file watches is reached; raise "
+			"it with "
+			"sysctl fs.inotify.max_user_watches=524288",
+			dir);
 	}
 	return err_errno(err, errnum, "cannot watch '%s'", dir);
 }
@@ -411,7 +413,7 @@ static void on_closed(uv_handle_t *handle)
 	struct watch *w = handle->data;
 	close(w->fd);
 	struct watch_dir *d, *next;
-	HASH_ITER(hh, w->dirs, d, next) {
+	HASH_ITER (hh, w->dirs, d, next) {
 		HASH_DEL(w->dirs, d);
 		free(d->path);
 		free(d);

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct route r = route_find(method, path);
 	bool is_result = r.id == ROUTE_RESPONSE || r.id == ROUTE_ERROR;
 	ENSURE(is_result == (r.request_id.len > 0));
-	ENSURE(!is_result || (r.request_id.ptr > path.ptr && !memchr(r.request_id.ptr, '/', r.request_id.len)));
+	ENSURE(!is_result ||
+		(r.request_id.ptr > path.ptr && !memchr(r.request_id.ptr, '/', r.request_id.len)));
 	return 0;
 }

@@ -24,7 +24,8 @@ static void look_through(const struct model *m)
 			const struct model_route *r = &m->apis[i].routes[j];
 			ENSURE(r->key && r->method && r->path && r->id);
 			ENSURE((r->authorizer != NULL) ==
-				(r->authorization == MODEL_AUTH_JWT || r->authorization == MODEL_AUTH_CUSTOM));
+				(r->authorization == MODEL_AUTH_JWT ||
+					r->authorization == MODEL_AUTH_CUSTOM));
 		}
 	}
 	for (size_t i = 0; i < m->n_notes; i++) {
@@ -46,8 +47,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!stacks) {
 		cJSON_AddItemReferenceToObject(alone->child, "template", tree);
 	}
-	const struct model_input in = { .app = "app", .stage = "dev", .region = "us-east-1",
-		.account = "123456789012", .stacks = stacks ? stacks : alone, .resolve = resolve };
+	const struct model_input in = { .app = "app",
+		.stage = "dev",
+		.region = "us-east-1",
+		.account = "123456789012",
+		.stacks = stacks ? stacks : alone,
+		.resolve = resolve };
 	struct model *m = model_build(&in, &err);
 	ENSURE(m || err.msg[0]);
 	if (m) {

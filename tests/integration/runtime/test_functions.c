@@ -99,17 +99,29 @@ static void open_parts(struct fixture *fx)
 	assert_int_equal(watch_tree(fx->watch, fx->dir, &err), 0);
 	struct helper_config helper = { &fx->loop, "node", OFFSTAGE_SOURCE_DIR "/runtime" };
 	fx->helper = helper_open(&helper);
-	struct functions_config config = { .loop = &fx->loop, .helper = fx->helper, .watch = fx->watch,
-		.app_dir = fx->dir, .stage_dir = fx->stage_dir,
-		.runtime_dir = OFFSTAGE_SOURCE_DIR "/runtime", .node = "node", .ctx = fx,
-		.on_outcome = on_outcome, .on_chunk = on_chunk, .on_log = on_log, .on_note = on_note };
+	struct functions_config config = { .loop = &fx->loop,
+		.helper = fx->helper,
+		.watch = fx->watch,
+		.app_dir = fx->dir,
+		.stage_dir = fx->stage_dir,
+		.runtime_dir = OFFSTAGE_SOURCE_DIR "/runtime",
+		.node = "node",
+		.ctx = fx,
+		.on_outcome = on_outcome,
+		.on_chunk = on_chunk,
+		.on_log = on_log,
+		.on_note = on_note };
 	fx->functions = functions_open(&config);
 	AUTO_JSON cJSON *outputs = json_parse(
 		SPAN("{\"region\":\"us-east-1\",\"service\":\"http://127.0.0.1:1\",\"functions\":["
-		     "{\"name\":\"a\",\"handler\":\"src/a.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,"
-		     "\"metadata\":{\"construct\":\"A\",\"srcPath\":\".\",\"handler\":\"src/a.handler\"}},"
-		     "{\"name\":\"b\",\"handler\":\"src/b.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,"
-		     "\"metadata\":{\"construct\":\"B\",\"srcPath\":\".\",\"handler\":\"src/b.handler\"}}]}"),
+		     "{\"name\":\"a\",\"handler\":\"src/"
+		     "a.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,"
+		     "\"metadata\":{\"construct\":\"A\",\"srcPath\":\".\",\"handler\":\"src/"
+		     "a.handler\"}},"
+		     "{\"name\":\"b\",\"handler\":\"src/"
+		     "b.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,"
+		     "\"metadata\":{\"construct\":\"B\",\"srcPath\":\".\",\"handler\":\"src/"
+		     "b.handler\"}}]}"),
 		&err);
 	assert_non_null(outputs);
 	functions_update(fx->functions, outputs);
@@ -170,7 +182,8 @@ static int tear_down(void **state)
 
 static unsigned ask(struct fixture *fx, const char *function, const char *event)
 {
-	struct invocation_texts texts = { "11111111-2222-4333-8444-555555555555", "arn", "", "", "" };
+	struct invocation_texts texts = { "11111111-2222-4333-8444-555555555555", "arn", "", "",
+		"" };
 	unsigned n = ++fx->n_sent;
 	struct invocation *inv = invocation_create(n, &texts, span_of(event));
 	inv->timeout_ms = 10000;
@@ -276,7 +289,8 @@ static void a_warm_start_needs_no_helper(void **state)
 	call(fx, "a");
 	struct timespec old[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
 	utimensat(AT_FDCWD, at(fx, "src/shared.ts"), old, 0);
-	save(fx, "src/a.ts", "import { word } from './shared';\nexport const handler = async () => word;\n");
+	save(fx, "src/a.ts",
+		"import { word } from './shared';\nexport const handler = async () => word;\n");
 	call(fx, "a");
 	call(fx, "a");
 	close_parts(fx);

@@ -36,8 +36,8 @@ static void test_long_strings_and_lists_are_cut(void **state)
 	AUTO_FREE char *json = xasprintf("{\"body\":\"%.*s\"}", 150, text);
 	AUTO_FREE char *shown = xasprintf("{\"body\":\"%.*s... 50 more characters\"}", 100, text);
 	expect_short(json, shown);
-	expect_short("[1,2,3,4,5,6,7,8,9,10,11,12,13]",
-		"[1,2,3,4,5,6,7,8,9,10,\"... 3 more items\"]");
+	expect_short(
+		"[1,2,3,4,5,6,7,8,9,10,11,12,13]", "[1,2,3,4,5,6,7,8,9,10,\"... 3 more items\"]");
 }
 
 static void test_a_megabyte_is_not_printed(void **state)

@@ -58,8 +58,10 @@ static void on_server_message(void *ctx, struct bridge_peer *p, const struct wir
 	struct world *w = ctx;
 	w->server_got++;
 	w->last_len = m->payload.len;
-	bridge_peer_send(p, &(struct wire_message){ .type = WIRE_INVOKE, .id = m->id,
-		.meta = SPAN("{}"), .payload = m->payload });
+	bridge_peer_send(p, &(struct wire_message){ .type = WIRE_INVOKE,
+				    .id = m->id,
+				    .meta = SPAN("{}"),
+				    .payload = m->payload });
 }
 
 static void on_server_link(void *ctx, struct bridge_peer *p, bool up, const char *why)
@@ -117,11 +119,16 @@ static void open_client(struct world *w, const char *token)
 	char url[64];
 	snprintf(url, sizeof url, "ws://127.0.0.1:%u/bridge", http_server_port(w->http));
 	struct err err = ERR_INIT;
-	w->client = bridge_client_open(
-		&(struct bridge_client_config){ .loop = &w->loop, .url = url, .token = token,
-			.app = "notes", .stage = "dev", .ctx = w, .on_welcome = on_welcome,
-			.on_message = on_client_message, .on_link = on_client_link,
-			.on_gone = on_client_gone },
+	w->client = bridge_client_open(&(struct bridge_client_config){ .loop = &w->loop,
+					       .url = url,
+					       .token = token,
+					       .app = "notes",
+					       .stage = "dev",
+					       .ctx = w,
+					       .on_welcome = on_welcome,
+					       .on_message = on_client_message,
+					       .on_link = on_client_link,
+					       .on_gone = on_client_gone },
 		&err);
 	assert_non_null(w->client);
 }
@@ -132,15 +139,19 @@ static int setup(void **state)
 	struct err err = ERR_INIT;
 	uv_loop_init(&w->loop);
 	w->server = bridge_server_create(
-		&(struct bridge_server_config){ .loop = &w->loop, .token = "secret",
-			.welcome = "\"region\":\"us-east-1\",\"account\":\"123456789012\"", .ctx = w,
-			.on_agent = on_agent, .on_message = on_server_message,
-			.on_link = on_server_link, .on_gone = on_server_gone },
+		&(struct bridge_server_config){ .loop = &w->loop,
+			.token = "secret",
+			.welcome = "\"region\":\"us-east-1\",\"account\":\"123456789012\"",
+			.ctx = w,
+			.on_agent = on_agent,
+			.on_message = on_server_message,
+			.on_link = on_server_link,
+			.on_gone = on_server_gone },
 		&err);
 	assert_non_null(w->server);
 	w->http = http_server_open(&w->loop, "127.0.0.1", 0,
-		&(struct http_server_config){ .ctx = w, .on_request = on_request,
-			.on_upgrade = on_upgrade },
+		&(struct http_server_config){
+			.ctx = w, .on_request = on_request, .on_upgrade = on_upgrade },
 		&err);
 	assert_non_null(w->http);
 	*state = w;
@@ -165,8 +176,10 @@ static int teardown(void **state)
 static void send_result(struct world *w, uint64_t id, size_t n)
 {
 	char *bytes = xalloc(n);
-	bridge_client_send(w->client, &(struct wire_message){ .type = WIRE_RESULT, .id = id,
-		.meta = SPAN("{\"ok\":true}"), .payload = span_n(bytes, n) });
+	bridge_client_send(w->client, &(struct wire_message){ .type = WIRE_RESULT,
+					      .id = id,
+					      .meta = SPAN("{\"ok\":true}"),
+					      .payload = span_n(bytes, n) });
 	free(bytes);
 }
 

@@ -44,8 +44,8 @@ static char *span_string(struct span s)
 	return xstrndup(s.ptr ? s.ptr : "", s.len);
 }
 
-static void on_outcome(void *ctx, struct fleet_function *f, const struct invocation *inv,
-	const struct outcome *o)
+static void on_outcome(
+	void *ctx, struct fleet_function *f, const struct invocation *inv, const struct outcome *o)
 {
 	struct fixture *fx = ctx;
 	(void)f;
@@ -90,11 +90,13 @@ static const char handler_source[] =
 	"  if (event.log) { console.log(event.log); process.stderr.write('to stderr\\n'); }\n"
 	"  if (event.throw) { throw new TypeError(event.throw); }\n"
 	"  if (event.exit !== undefined) { process.exit(event.exit); }\n"
-	"  if (event.kill) { process.kill(process.pid, event.kill); await new Promise(() => setInterval(() => {}, 1e3)); }\n"
+	"  if (event.kill) { process.kill(process.pid, event.kill); await new Promise(() => "
+	"setInterval(() => {}, 1e3)); }\n"
 	"  if (event.spin) { for (;;); }\n"
 	"  if (event.sleep) { await new Promise((r) => setTimeout(r, event.sleep)); }\n"
 	"  if (event.big) { return 'x'.repeat(event.big); }\n"
-	"  return { n, echo: event.echo, pid: process.pid, left: context.getRemainingTimeInMillis() > 0 };\n"
+	"  return { n, echo: event.echo, pid: process.pid, left: "
+	"context.getRemainingTimeInMillis() > 0 };\n"
 	"};\n"
 	"exports.stream = awslambda.streamifyResponse(async (event, out) => {\n"
 	"  out.setContentType('text/plain'); out.write('a'); out.write('b');\n"
@@ -112,10 +114,17 @@ static void write_file(struct fixture *fx, const char *name, const char *text)
 
 static struct env_spec spec_of(struct fixture *fx, const char *handler, const char *runtime)
 {
-	return (struct env_spec){ .function = "fn", .handler = handler, .runtime = runtime,
-		.memory_mb = 256, .region = "us-east-1", .task_root = fx->dir, .runtime_dir = "/var/runtime",
-		.endpoint = "http://127.0.0.1:1", .access_key_id = "AKIDEXAMPLE",
-		.secret_access_key = "secret", .session_token = "token" };
+	return (struct env_spec){ .function = "fn",
+		.handler = handler,
+		.runtime = runtime,
+		.memory_mb = 256,
+		.region = "us-east-1",
+		.task_root = fx->dir,
+		.runtime_dir = "/var/runtime",
+		.endpoint = "http://127.0.0.1:1",
+		.access_key_id = "AKIDEXAMPLE",
+		.secret_access_key = "secret",
+		.session_token = "token" };
 }
 
 static void open_function(struct fixture *fx, const char *handler, const char *runtime)
@@ -133,8 +142,12 @@ static int set_up(void **state)
 	write_file(fx, "index.js", handler_source);
 	buf_init(&fx->log, 16 * 1024 * 1024);
 	struct fleet_config config = { .loop = &fx->loop,
-		.tools = { "node", OFFSTAGE_SOURCE_DIR "/runtime", 0 }, .spares = true, .ctx = fx,
-		.on_outcome = on_outcome, .on_chunk = on_chunk, .on_log = on_log };
+		.tools = { "node", OFFSTAGE_SOURCE_DIR "/runtime", 0 },
+		.spares = true,
+		.ctx = fx,
+		.on_outcome = on_outcome,
+		.on_chunk = on_chunk,
+		.on_log = on_log };
 	fx->fleet = fleet_open(&config);
 	*state = fx;
 	return 0;
@@ -221,7 +234,9 @@ static void error_bodies_pass_unchanged(void **state)
 	struct answer *a = call(fx, "{\"throw\":\"nope\"}");
 	assert_false(a->ok);
 	assert_string_equal(a->type, "TypeError");
-	assert_ptr_equal(strstr(a->body, "{\"errorType\":\"TypeError\",\"errorMessage\":\"nope\",\"trace\":["),
+	assert_ptr_equal(
+		strstr(a->body,
+			"{\"errorType\":\"TypeError\",\"errorMessage\":\"nope\",\"trace\":["),
 		a->body);
 	assert_non_null(strstr(call(fx, "{}")->body, "{\"n\":2,"));
 }
@@ -233,7 +248,9 @@ static void exits_are_errors_and_the_next_gets_a_new_process(void **state)
 	struct answer *a = call(fx, "{\"exit\":3}");
 	assert_string_equal(a->type, "Runtime.ExitError");
 	assert_non_null(strstr(a->body, "Error: Runtime exited with error: exit status 3\"}"));
-	assert_ptr_equal(strstr(a->body, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: "),
+	assert_ptr_equal(
+		strstr(a->body,
+			"{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: "),
 		a->body);
 	a = call(fx, "{\"exit\":0}");
 	assert_non_null(strstr(a->body, "Error: Runtime exited without providing a reason\"}"));
@@ -303,9 +320,9 @@ static void results_above_the_limit_are_refused(void **state)
 	open_function(fx, "index.handler", "nodejs18.x");
 	struct answer *a = call(fx, "{\"big\":6291555}");
 	assert_string_equal(a->type, "Function.ResponseSizeTooLarge");
-	assert_string_equal(a->body,
-		"{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload size "
-		"exceeded maximum allowed payload size (6291556 bytes).\"}");
+	assert_string_equal(a->body, "{\"errorType\":\"Function.ResponseSizeTooLarge\","
+				     "\"errorMessage\":\"Response payload size "
+				     "exceeded maximum allowed payload size (6291556 bytes).\"}");
 	a = call(fx, "{\"big\":6291554}");
 	assert_true(a->ok);
 	assert_int_equal(strlen(a->body), 6291556);
@@ -373,9 +390,11 @@ static void any_executable_bootstrap_runs(void **state)
 		"api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime\n"
 		"while true; do\n"
 		"  body=$(curl -sS -D /tmp/h.$$ $api/invocation/next) || exit 1\n"
-		"  id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/h.$$ | tr -d '\\r' | cut -d' ' -f2)\n"
+		"  id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/h.$$ | tr -d '\\r' | cut "
+		"-d' ' -f2)\n"
 		"  rm -f /tmp/h.$$\n"
-		"  curl -sS -o /dev/null -X POST -d \"{\\\"sh\\\":$body}\" $api/invocation/$id/response\n"
+		"  curl -sS -o /dev/null -X POST -d \"{\\\"sh\\\":$body}\" "
+		"$api/invocation/$id/response\n"
 		"done\n");
 	open_function(fx, "x", "provided.al2");
 	assert_string_equal(call(fx, "{\"a\":1}")->body, "{\"sh\":{\"a\":1}}");
@@ -413,10 +432,10 @@ static void none_is_lost_or_answered_twice(void **state)
 	for (int i = 0; i < 1000; i++) {
 		seed = seed * 1103515245u + 12345u;
 		unsigned dice = (seed >> 16) % 100;
-		const char *event = dice == 0 ? "{\"exit\":1}" :
-			dice == 1 ? "{\"kill\":\"SIGKILL\"}" :
-			dice == 2 ? "{\"throw\":\"x\"}" :
-				    "{\"echo\":1}";
+		const char *event = dice == 0   ? "{\"exit\":1}"
+				    : dice == 1 ? "{\"kill\":\"SIGKILL\"}"
+				    : dice == 2 ? "{\"throw\":\"x\"}"
+						: "{\"echo\":1}";
 		send_event(fx, event);
 		while (fx->n_sent - fx->n_answered >= 16) {
 			uv_run(&fx->loop, UV_RUN_ONCE);

@@ -99,15 +99,18 @@ static const char *rig_resolve(void *ctx, const char *kind, const char *key)
 
 static inline struct model *rig_model(const char *functions)
 {
-	AUTO_FREE char *text =
-		xasprintf("[{'name':'S','template':{'Resources':{%s}}}]", functions);
+	AUTO_FREE char *text = xasprintf("[{'name':'S','template':{'Resources':{%s}}}]", functions);
 	for (char *c = text; *c; c++) {
 		*c = *c == '\'' ? '"' : *c;
 	}
 	struct err err = ERR_INIT;
 	AUTO_JSON cJSON *stacks = json_parse(span_of(text), &err);
-	const struct model_input in = { .app = "app", .stage = "dev", .region = "us-east-1",
-		.account = "123456789012", .stacks = stacks, .resolve = rig_resolve };
+	const struct model_input in = { .app = "app",
+		.stage = "dev",
+		.region = "us-east-1",
+		.account = "123456789012",
+		.stacks = stacks,
+		.resolve = rig_resolve };
 	struct model *m = model_build(&in, &err);
 	if (!m) {
 		fail_msg("%s", err.msg);
@@ -115,8 +118,8 @@ static inline struct model *rig_model(const char *functions)
 	return m;
 }
 
-#define RIG_FUNCTION(id, more)                                                                     \
-	"'" id "':{'Type':'AWS::Lambda::Function','Properties':{'FunctionName':'" id               \
+#define RIG_FUNCTION(id, more)                                                       \
+	"'" id "':{'Type':'AWS::Lambda::Function','Properties':{'FunctionName':'" id \
 	"','Runtime':'nodejs16.x','Handler':'" id ".handler'" more "}}"
 
 static inline int rig_setup(void **state)
@@ -125,12 +128,17 @@ static inline int rig_setup(void **state)
 	rig->ms = 1700000000000;
 	rig->clock = (struct clock){ rig_now_ms, rig_mono_ns, rig };
 	assert_int_equal(uv_loop_init(&rig->loop), 0);
-	const struct lambda_dispatch dispatch = { .ctx = rig, .send = rig_send, .cancel = rig_cancel,
-		.credit = rig_credit, .on_start = rig_start, .on_end = rig_end };
+	const struct lambda_dispatch dispatch = { .ctx = rig,
+		.send = rig_send,
+		.cancel = rig_cancel,
+		.credit = rig_credit,
+		.on_start = rig_start,
+		.on_end = rig_end };
 	rig->lambda = lambda_create(&rig->loop, &rig->clock, &dispatch);
-	rig->model = rig_model(RIG_FUNCTION("f", "") "," RIG_FUNCTION("slow", ",'Timeout':30") "," RIG_FUNCTION(
-		"two", ",'ReservedConcurrentExecutions':2") "," RIG_FUNCTION("none",
-		",'ReservedConcurrentExecutions':0"));
+	rig->model = rig_model(
+		RIG_FUNCTION("f", "") "," RIG_FUNCTION("slow", ",'Timeout':30") "," RIG_FUNCTION(
+			"two", ",'ReservedConcurrentExecutions':2") "," RIG_FUNCTION("none",
+			",'ReservedConcurrentExecutions':0"));
 	lambda_set_model(rig->lambda, rig->model);
 	*state = rig;
 	return 0;
@@ -192,8 +200,11 @@ static inline bool seen_chunk(void *ctx, struct span content_type, struct span p
 
 static inline struct lambda_call call_of(const char *function, struct seen *seen)
 {
-	return (struct lambda_call){ .function = function, .payload = SPAN("{\"a\":1}"),
-		.source = "test", .done = seen_done, .ctx = seen };
+	return (struct lambda_call){ .function = function,
+		.payload = SPAN("{\"a\":1}"),
+		.source = "test",
+		.done = seen_done,
+		.ctx = seen };
 }
 
 static inline struct invocation *invoke(struct rig *rig, const char *function, struct seen *seen)

@@ -49,8 +49,8 @@ struct bench {
 	char dead[400];
 };
 
-static bool authorize(void *ctx, const struct http_request *r, const char *action, const char *resource,
-	char *reason, size_t size)
+static bool authorize(void *ctx, const struct http_request *r, const char *action,
+	const char *resource, char *reason, size_t size)
 {
 	struct bench *b = ctx;
 	(void)r;
@@ -70,8 +70,12 @@ static int bench_setup(void **state)
 	void *rig;
 	rig_setup(&rig);
 	b->rig = rig;
-	const struct invoke_api_config config = { .loop = &b->rig->loop, .lambda = b->rig->lambda,
-		.clock = &b->rig->clock, .async_minute_ms = 1, .ctx = b, .authorize = authorize,
+	const struct invoke_api_config config = { .loop = &b->rig->loop,
+		.lambda = b->rig->lambda,
+		.clock = &b->rig->clock,
+		.async_minute_ms = 1,
+		.ctx = b,
+		.authorize = authorize,
 		.on_dead_letter = on_dead };
 	b->api = invoke_api_create(&config);
 	invoke_api_set_model(b->api, b->rig->model);
@@ -93,7 +97,8 @@ static int bench_teardown(void **state)
 #define F "/2015-03-31/functions/"
 #define ARN "arn:aws:lambda:us-east-1:123456789012:function:"
 
-static struct http_exchange *ask(struct bench *b, const char *method, const char *target, const char *body)
+static struct http_exchange *ask(
+	struct bench *b, const char *method, const char *target, const char *body)
 {
 	struct http_exchange *x = fake_exchange(method, target, body);
 	assert_true(invoke_api_handles(http_request(x)->path));
@@ -101,8 +106,8 @@ static struct http_exchange *ask(struct bench *b, const char *method, const char
 	return x;
 }
 
-static void answer_of(struct bench *b, const char *method, const char *target, const char *body, int status,
-	const char *type, const char *expected)
+static void answer_of(struct bench *b, const char *method, const char *target, const char *body,
+	int status, const char *type, const char *expected)
 {
 	struct http_exchange *x = ask(b, method, target, body);
 	assert_int_equal(x->status, status);
@@ -179,7 +184,8 @@ static void names(void **state)
 		{ "function:f", ARN "f" },
 		{ "us-east-1:123456789012:function:f", ARN "f" },
 		{ ARN "f", ARN "f" },
-		{ "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Af%3A%24LATEST", ARN "f:$LATEST" },
+		{ "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Af%3A%24LATEST",
+			ARN "f:$LATEST" },
 		{ "f.handler", ARN "f" },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -206,23 +212,30 @@ static void errors(void **state)
 		"{\"Message\":\"Cannot find alias arn: " ARN "f:live\",\"Type\":\"User\"}");
 	answer_of(b, "POST", F "f:$LATEST/invocations?Qualifier=1", "{}", 400,
 		"InvalidParameterValueException",
-		"{\"Type\":\"User\",\"message\":\"The derived qualifier from the function name does not match "
+		"{\"Type\":\"User\",\"message\":\"The derived qualifier from the function name "
+		"does not match "
 		"the specified qualifier.\"}");
-	answer_of(b, "POST", F "arn:aws:lambda:us-west-2:123456789012:function:f/invocations", "{}", 404,
-		"ResourceNotFoundException",
+	answer_of(b, "POST", F "arn:aws:lambda:us-west-2:123456789012:function:f/invocations", "{}",
+		404, "ResourceNotFoundException",
 		"{\"Message\":\"Functions from 'us-west-2' are not reachable in this region "
 		"('us-east-1')\",\"Type\":\"User\"}");
 	answer_of(b, "POST", F "f/invocations", "x", 400, "InvalidRequestContentException",
-		"{\"Type\":\"User\",\"message\":\"Could not parse request body into json: Could not parse "
-		"payload into json: Unexpected character ('x' (code 120)): expected a valid value (JSON "
-		"String, Number, Array, Object or token 'null', 'true' or 'false')\\n at [Source: REDACTED "
-		"(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 1]\"}");
+		"{\"Type\":\"User\",\"message\":\"Could not parse request body into json: Could "
+		"not parse "
+		"payload into json: Unexpected character ('x' (code 120)): expected a valid value "
+		"(JSON "
+		"String, Number, Array, Object or token 'null', 'true' or 'false')\\n at [Source: "
+		"REDACTED "
+		"(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: "
+		"1]\"}");
 	answer_of(b, "DELETE", F "f", "", 404, "UnknownOperationException",
-		"{\"Type\":\"User\",\"message\":\"the emulator does not have this operation of Lambda\"}");
+		"{\"Type\":\"User\",\"message\":\"the emulator does not have this operation of "
+		"Lambda\"}");
 	struct http_exchange *x = ask(b, "POST", F "a%20b/invocations", "{}");
 	assert_int_equal(x->status, 400);
 	assert_string_equal(fake_value(x, "x-amzn-ErrorType"), "ValidationException");
-	assert_non_null(strstr(buf_cstr(&x->body), "Value 'a b' at 'functionName' failed to satisfy"));
+	assert_non_null(
+		strstr(buf_cstr(&x->body), "Value 'a b' at 'functionName' failed to satisfy"));
 	fake_exchange_free(x);
 	assert_int_equal(b->rig->n_sent, 0);
 }
@@ -233,7 +246,8 @@ static void denied(void **state)
 	b->denied = true;
 	answer_of(b, "POST", F "f/invocations", "{}", 403, "AccessDeniedException",
 		"{\"Message\":\"User: x is not authorized\"}");
-	answer_of(b, "GET", F, "", 403, "AccessDeniedException", "{\"Message\":\"User: x is not authorized\"}");
+	answer_of(b, "GET", F, "", 403, "AccessDeniedException",
+		"{\"Message\":\"User: x is not authorized\"}");
 	assert_string_equal(b->asked, "lambda:ListFunctions *");
 	assert_int_equal(b->rig->n_sent, 0);
 }
@@ -246,9 +260,9 @@ static void too_large(void **state)
 	x->request.body = span_n(body, 6291457);
 	invoke_api_request(b->api, x);
 	assert_int_equal(x->status, 413);
-	assert_string_equal(buf_cstr(&x->body),
-		"{\"Type\":\"User\",\"message\":\"Request must be smaller than 6291456 bytes for the "
-		"InvokeFunction operation\"}");
+	assert_string_equal(buf_cstr(&x->body), "{\"Type\":\"User\",\"message\":\"Request must be "
+						"smaller than 6291456 bytes for the "
+						"InvokeFunction operation\"}");
 	fake_exchange_free(x);
 }
 
@@ -259,7 +273,8 @@ static void throttled_and_unserved(void **state)
 	rig_turn(b->rig);
 	assert_int_equal(x->status, 429);
 	assert_string_equal(buf_cstr(&x->body),
-		"{\"Reason\":\"ReservedFunctionConcurrentInvocationLimitExceeded\",\"Type\":\"User\","
+		"{\"Reason\":\"ReservedFunctionConcurrentInvocationLimitExceeded\",\"Type\":"
+		"\"User\","
 		"\"message\":\"Rate Exceeded.\"}");
 	fake_exchange_free(x);
 	b->rig->no_agent = true;
@@ -322,8 +337,9 @@ static void event_retries_twice_with_its_id(void **state)
 		lambda_on_result(b->rig->lambda, b->rig->wire_id[i],
 			SPAN("{\"ok\":false,\"errorType\":\"Boom\"}"), SPAN("{}"));
 	}
-	AUTO_FREE char *line = xasprintf("dead letter: f %s: RetriesExhausted after 3 attempts: Boom",
-		fake_value(x, "x-amzn-RequestId"));
+	AUTO_FREE char *line =
+		xasprintf("dead letter: f %s: RetriesExhausted after 3 attempts: Boom",
+			fake_value(x, "x-amzn-RequestId"));
 	assert_string_equal(b->dead, line);
 	fake_exchange_free(x);
 }
@@ -444,11 +460,11 @@ static void response_stream_that_fails(void **state)
 {
 	struct bench *b = *state;
 	struct http_exchange *x = ask(b, "POST", STREAM, "{}");
-	lambda_on_result(b->rig->lambda, b->rig->wire_id[0], SPAN("{\"ok\":false,\"errorType\":\"E\"}"),
-		SPAN("{\"a\":1}"));
+	lambda_on_result(b->rig->lambda, b->rig->wire_id[0],
+		SPAN("{\"ok\":false,\"errorType\":\"E\"}"), SPAN("{\"a\":1}"));
 	assert_int_equal(x->status, 200);
-	assert_true(body_has(x,
-		"{\"ErrorCode\":\"E\",\"ErrorDetails\":\"{\\\"a\\\":1}\",\"LogResult\":null}"));
+	assert_true(body_has(
+		x, "{\"ErrorCode\":\"E\",\"ErrorDetails\":\"{\\\"a\\\":1}\",\"LogResult\":null}"));
 	fake_exchange_free(x);
 }
 
@@ -480,7 +496,8 @@ static void get_one(void **state)
 	assert_string_equal(json_str(config, "State"), "Active");
 	assert_string_equal(json_str(config, "LastModified"), "2023-11-14T22:13:20.000+0000");
 	assert_int_equal(json_num(config, "MemorySize", 0), 128);
-	assert_int_equal(json_num(json_get(all, "Concurrency"), "ReservedConcurrentExecutions", 0), 2);
+	assert_int_equal(
+		json_num(json_get(all, "Concurrency"), "ReservedConcurrentExecutions", 0), 2);
 	fake_exchange_free(x);
 	x = ask(b, "GET", F "f/configuration?Qualifier=$LATEST", "");
 	AUTO_JSON cJSON *inner = json_parse(buf_span(&x->body), NULL);

@@ -36,7 +36,8 @@ static void meta_says_what_the_agent_needs(void **state)
 	lambda_invoke(rig->lambda, &call);
 	assert_string_equal(rig->meta[0],
 		"{\"function\":\"slow\",\"requestId\":\"11111111-2222-3333-4444-555555555555\","
-		"\"timeoutMs\":30000,\"arn\":\"arn:aws:lambda:us-east-1:123456789012:function:slow:$LATEST\","
+		"\"timeoutMs\":30000,\"arn\":\"arn:aws:lambda:us-east-1:123456789012:function:slow:"
+		"$LATEST\","
 		"\"traceId\":\"Root=1-5e1b4151-5ac6c58f9bb5c2a1d6f2f0a1\","
 		"\"clientContext\":\"{\\\"x\\\":\\\"y\\\"}\",\"stream\":false,\"logTail\":true,"
 		"\"source\":\"test\"}");
@@ -61,7 +62,8 @@ static void function_error_keeps_its_body(void **state)
 	struct seen seen = { 0 };
 	invoke(rig, "f", &seen);
 	lambda_on_result(rig->lambda, rig->wire_id[0],
-		SPAN("{\"ok\":false,\"errorType\":\"TypeError\",\"logTail\":\"aGVsbG8=\",\"detail\":\"x.ts:3\"}"),
+		SPAN("{\"ok\":false,\"errorType\":\"TypeError\",\"logTail\":\"aGVsbG8=\","
+		     "\"detail\":\"x.ts:3\"}"),
 		SPAN("{\"errorType\":\"TypeError\"}"));
 	assert_int_equal(seen.outcome, LAMBDA_FUNCTION_ERROR);
 	assert_string_equal(seen.payload, "{\"errorType\":\"TypeError\"}");
@@ -78,9 +80,9 @@ static void unreadable_result_is_a_crash(void **state)
 	call.request_id = "id-1";
 	lambda_invoke(rig->lambda, &call);
 	lambda_on_result(rig->lambda, rig->wire_id[0], SPAN("nonsense"), SPAN("x"));
-	assert_string_equal(seen.payload,
-		"{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: id-1 Error: Runtime "
-		"exited without providing a reason\"}");
+	assert_string_equal(seen.payload, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":"
+					  "\"RequestId: id-1 Error: Runtime "
+					  "exited without providing a reason\"}");
 }
 
 static void missing_function_is_told_on_the_next_turn(void **state)
@@ -168,9 +170,9 @@ static void deadline_long_past_ends_it(void **state)
 	lambda_tick(rig->lambda);
 	assert_int_equal(quick.done, 1);
 	assert_int_equal(slow.done, 0);
-	assert_string_equal(quick.payload,
-		"{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: id-2 Error: Task timed "
-		"out after 3.00 seconds\"}");
+	assert_string_equal(quick.payload, "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":"
+					   "\"RequestId: id-2 Error: Task timed "
+					   "out after 3.00 seconds\"}");
 	assert_int_equal(rig->cancelled, rig->wire_id[1]);
 	lambda_on_result(rig->lambda, rig->wire_id[1], OK_META, SPAN("1"));
 	assert_int_equal(quick.done, 1);
@@ -205,7 +207,8 @@ static void stream_comes_piece_by_piece(void **state)
 	call.on_chunk = seen_chunk;
 	struct invocation *inv = lambda_invoke(rig->lambda, &call);
 	assert_non_null(strstr(rig->meta[0], "\"stream\":true"));
-	lambda_on_chunk(rig->lambda, rig->wire_id[0], SPAN("{\"contentType\":\"text/html\"}"), SPAN("<p>"));
+	lambda_on_chunk(
+		rig->lambda, rig->wire_id[0], SPAN("{\"contentType\":\"text/html\"}"), SPAN("<p>"));
 	assert_string_equal(seen.content_type, "text/html");
 	assert_int_equal(rig->credited, 3);
 	seen.slow = true;
@@ -268,7 +271,8 @@ static void result_over_the_limit_is_an_error(void **state)
 	AUTO_FREE char *big = xalloc(6291557);
 	lambda_on_result(rig->lambda, rig->wire_id[0], OK_META, span_n(big, 6291557));
 	assert_string_equal(seen.payload,
-		"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (6291556 "
+		"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size "
+		"(6291556 "
 		"bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}");
 }
 
@@ -301,8 +305,9 @@ static void invoke_again(void *ctx, const struct lambda_result *r)
 	struct again *again = ctx;
 	seen_done(&again->seen, r);
 	if (again->left--) {
-		const struct lambda_call call = { .function = "nope", .payload = SPAN("1"),
-			.done = invoke_again, .ctx = again };
+		const struct lambda_call call = {
+			.function = "nope", .payload = SPAN("1"), .done = invoke_again, .ctx = again
+		};
 		lambda_invoke(again->rig->lambda, &call);
 	}
 }
@@ -311,8 +316,9 @@ static void done_may_invoke_again(void **state)
 {
 	struct rig *rig = *state;
 	struct again again = { .rig = rig, .left = 3 };
-	const struct lambda_call call = { .function = "nope", .payload = SPAN("1"),
-		.done = invoke_again, .ctx = &again };
+	const struct lambda_call call = {
+		.function = "nope", .payload = SPAN("1"), .done = invoke_again, .ctx = &again
+	};
 	lambda_invoke(rig->lambda, &call);
 	for (unsigned turn = 1; turn <= 4; turn++) {
 		lambda_tick(rig->lambda);

@@ -29,15 +29,20 @@ static inline struct model *build_from(struct span text, struct err *err)
 	if (!tree) {
 		return NULL;
 	}
-	const struct model_input in = { .app = "app", .stage = "dev", .region = "us-east-1",
-		.account = "123456789012", .stacks = json_get(tree, "stacks"), .resolve = fake_resolve };
+	const struct model_input in = { .app = "app",
+		.stage = "dev",
+		.region = "us-east-1",
+		.account = "123456789012",
+		.stacks = json_get(tree, "stacks"),
+		.resolve = fake_resolve };
 	return model_build(&in, err);
 }
 
 /* One stack "S" whose template is {...members...}; quotes may be written as '. */
 static inline struct model *build_members(const char *members, struct err *err)
 {
-	AUTO_FREE char *text = xasprintf("{'stacks':[{'id':'S','name':'S','template':{%s}}]}", members);
+	AUTO_FREE char *text =
+		xasprintf("{'stacks':[{'id':'S','name':'S','template':{%s}}]}", members);
 	for (char *c = text; *c; c++) {
 		*c = *c == '\'' ? '"' : *c;
 	}

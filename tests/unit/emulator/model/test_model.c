@@ -94,8 +94,8 @@ static void tutorial_pool(void **state)
 	assert_string_equal(pool->oidc[0]->url, "https://myorg.us.auth0.com");
 	assert_string_equal(pool->oidc[0]->host, "myorg.us.auth0.com");
 	assert_string_equal(pool->oidc[0]->client_ids.at[0], "UsGRQJJz5sDfPQDs6bhQ9Oc3hNISuVif");
-	assert_string_equal(pool->oidc[0]->arn,
-		"arn:aws:iam::123456789012:oidc-provider/myorg.us.auth0.com");
+	assert_string_equal(
+		pool->oidc[0]->arn, "arn:aws:iam::123456789012:oidc-provider/myorg.us.auth0.com");
 	assert_ptr_equal(model_oidc(m, "myorg.us.auth0.com"), pool->oidc[0]);
 	assert_int_equal(pool->n_user_pools, 1);
 	assert_non_null(model_role(m, pool->unauthenticated_role));

@@ -82,7 +82,8 @@ static void authorizers_default_and_by_event(void **state)
 {
 	const struct model_api *a = api(*state, "Front");
 	assert_int_equal(a->n_routes, 3);
-	const struct model_route *jwt = &a->routes[0], *custom = &a->routes[1], *open = &a->routes[2];
+	const struct model_route *jwt = &a->routes[0], *custom = &a->routes[1],
+				 *open = &a->routes[2];
 	assert_int_equal(jwt->authorization, MODEL_AUTH_JWT);
 	assert_string_equal(jwt->authorizer->issuer, "https://issuer.example/");
 	assert_string_equal(jwt->scopes.at[0], "read");
@@ -123,19 +124,22 @@ static void mistakes_name_the_resource(void **state)
 {
 	(void)state;
 #define SAM(resources) "'Transform':'AWS::Serverless-2016-10-31','Resources':{" resources "}"
-#define SAM_FUNCTION(event)                                                                        \
-	"'F':{'Type':'AWS::Serverless::Function','Properties':{'Handler':'a.b','Runtime':"          \
+#define SAM_FUNCTION(event)                                                                \
+	"'F':{'Type':'AWS::Serverless::Function','Properties':{'Handler':'a.b','Runtime':" \
 	"'nodejs18.x','Events':{'E':" event "}}}"
 	refuse(SAM(SAM_FUNCTION("{'Type':'HttpApi','Properties':{'Path':'/x'}}")),
 		"stack 'S': resource 'F': event 'E' needs both Path and Method");
 	refuse(SAM(SAM_FUNCTION("{'Type':'HttpApi','Properties':{'Path':'/x','Method':'GET','Auth':"
 				"{'Authorizer':'Nope'}}}")),
-		"stack 'S': resource 'F': event 'E' names the authorizer 'Nope', which the API lacks");
+		"stack 'S': resource 'F': event 'E' names the authorizer 'Nope', which the API "
+		"lacks");
 	refuse(SAM(SAM_FUNCTION("{}")), "stack 'S': resource 'F': event 'E' has no Type");
-	refuse(SAM("'A':{'Type':'AWS::Serverless::HttpApi','Properties':{'DefinitionUri':'x.yaml'}}"),
+	refuse(SAM("'A':{'Type':'AWS::Serverless::HttpApi','Properties':{'DefinitionUri':'x.yaml'}"
+		   "}"),
 		"stack 'S': resource 'A': DefinitionUri is not supported; use DefinitionBody");
 	refuse(SAM("'FRole':{'Type':'AWS::IAM::Role'}," SAM_FUNCTION("{'Type':'Schedule'}")),
-		"stack 'S': resource 'F': the transform needs the logical id 'FRole', which is taken");
+		"stack 'S': resource 'F': the transform needs the logical id 'FRole', which is "
+		"taken");
 }
 
 int main(void)

@@ -23,14 +23,15 @@ static void fails(const char *members, const char *value, const char *expected)
 }
 
 #define R "'Resources':{" QUEUE "}"
-#define P                                                                                          \
-	R ",'Parameters':{'Text':{'Type':'String','Default':'hello'},'Number':{'Type':'Number',"   \
-	  "'Default':7},'List':{'Type':'CommaDelimitedList','Default':'a, b,c'},'Bare':{'Type':'String'}}," \
-	  "'Mappings':{'M':{'us-east-1':{'size':'big'}}},'Conditions':{"                           \
-	  "'Yes':{'Fn::Equals':[{'Ref':'Text'},'hello']},'No':{'Fn::Not':[{'Condition':'Yes'}]},"   \
-	  "'Seven':{'Fn::Equals':[{'Ref':'Number'},'7']},"                                         \
-	  "'Both':{'Fn::And':[{'Condition':'Yes'},{'Condition':'No'}]},"                           \
-	  "'Either':{'Fn::Or':[{'Condition':'Yes'},{'Condition':'No'}]},"                          \
+#define P                                                                                         \
+	R ",'Parameters':{'Text':{'Type':'String','Default':'hello'},'Number':{'Type':'Number',"  \
+	  "'Default':7},'List':{'Type':'CommaDelimitedList','Default':'a, "                       \
+	  "b,c'},'Bare':{'Type':'String'}},"                                                      \
+	  "'Mappings':{'M':{'us-east-1':{'size':'big'}}},'Conditions':{"                          \
+	  "'Yes':{'Fn::Equals':[{'Ref':'Text'},'hello']},'No':{'Fn::Not':[{'Condition':'Yes'}]}," \
+	  "'Seven':{'Fn::Equals':[{'Ref':'Number'},'7']},"                                        \
+	  "'Both':{'Fn::And':[{'Condition':'Yes'},{'Condition':'No'}]},"                          \
+	  "'Either':{'Fn::Or':[{'Condition':'Yes'},{'Condition':'No'}]},"                         \
 	  "'Loop':{'Fn::Not':[{'Condition':'Loop'}]}}"
 
 static void refs(void **state)
@@ -45,9 +46,11 @@ static void refs(void **state)
 	gives(P, "{'Ref':'AWS::StackName'}", "S");
 	gives(P, "{'Fn::Sub':'${AWS::Partition} ${AWS::URLSuffix}'}", "aws amazonaws.com");
 	fails(P, "{'Ref':'Nope'}",
-		"stack 'S', Outputs.X.Ref: there is no resource or parameter 'Nope' in the template");
+		"stack 'S', Outputs.X.Ref: there is no resource or parameter 'Nope' in the "
+		"template");
 	fails(P, "{'Ref':'Bare'}",
-		"stack 'S', Outputs.X.Ref: parameter 'Bare' has no default value; give it one for local runs");
+		"stack 'S', Outputs.X.Ref: parameter 'Bare' has no default value; give it one for "
+		"local runs");
 }
 
 static void attributes(void **state)
@@ -55,14 +58,16 @@ static void attributes(void **state)
 	(void)state;
 	gives(P, "{'Fn::GetAtt':['Q','Arn']}", "arn:aws:sqs:us-east-1:123456789012:jobs");
 	gives(P, "{'Fn::GetAtt':'Q.QueueName'}", "jobs");
-	gives("'Resources':{'T':{'Type':'Custom::Thing'}}", "{'Fn::Select':[0,{'Fn::Split':['-',"
-							   "{'Fn::GetAtt':['T','What']}]}]}",
+	gives("'Resources':{'T':{'Type':'Custom::Thing'}}",
+		"{'Fn::Select':[0,{'Fn::Split':['-',"
+		"{'Fn::GetAtt':['T','What']}]}]}",
 		"S");
 	gives("'Resources':{'T':{'Type':'AWS::AppSync::GraphQLApi'}}",
 		"{'Fn::Select':[2,{'Fn::Split':[':',{'Fn::GetAtt':['T','Arn']}]}]}", "appsync");
 	fails(P, "{'Fn::GetAtt':'Q'}", "stack 'S', Outputs.X.Fn::GetAtt: 'Q' names no attribute");
 	fails("'Resources':{'R':{'Type':'AWS::ApiGatewayV2::Api'}}", "{'Fn::GetAtt':'R.Nope'}",
-		"stack 'S', Outputs.X.Fn::GetAtt: 'R' (AWS::ApiGatewayV2::Api) has no attribute 'Nope'");
+		"stack 'S', Outputs.X.Fn::GetAtt: 'R' (AWS::ApiGatewayV2::Api) has no attribute "
+		"'Nope'");
 }
 
 static void substitution(void **state)
@@ -72,7 +77,8 @@ static void substitution(void **state)
 		"a hello arn:aws:sqs:us-east-1:123456789012:jobs ${Text} $ {x} ${");
 	gives(P, "{'Fn::Sub':['${V}-${Text}-${N}',{'V':{'Ref':'Number'},'N':2.5}]}", "7-hello-2.5");
 	fails(P, "{'Fn::Sub':'${Nope}'}",
-		"stack 'S', Outputs.X.Fn::Sub: there is no resource or parameter 'Nope' in the template");
+		"stack 'S', Outputs.X.Fn::Sub: there is no resource or parameter 'Nope' in the "
+		"template");
 	fails(P, "{'Fn::Sub':'${List}'}", "stack 'S', Outputs.X.Fn::Sub: '${List}' is no text");
 }
 
@@ -83,11 +89,15 @@ static void lists(void **state)
 	gives(P, "{'Fn::Select':['1',['a','b']]}", "b");
 	gives(P, "{'Fn::Select':[2,{'Fn::GetAZs':''}]}", "us-east-1c");
 	gives(P, "{'Fn::Join':['+',{'Fn::Split':['::','a::b::']}]}", "a+b+");
-	gives(P, "{'Fn::Join':[' ',{'Fn::Cidr':['10.0.0.0/16',3,8]}]}", "10.0.0.0/24 10.0.1.0/24 10.0.2.0/24");
+	gives(P, "{'Fn::Join':[' ',{'Fn::Cidr':['10.0.0.0/16',3,8]}]}",
+		"10.0.0.0/24 10.0.1.0/24 10.0.2.0/24");
 	gives(P, "{'Fn::Join':[',',['a',{'Ref':'AWS::NoValue'},'b']]}", "a,b");
-	fails(P, "{'Fn::Select':[2,['a']]}", "stack 'S', Outputs.X.Fn::Select: index 2 is outside a list of 1");
-	fails(P, "{'Fn::Join':['-','x']}", "stack 'S', Outputs.X.Fn::Join: takes a separator and a list");
-	fails(P, "{'Fn::Split':['','x']}", "stack 'S', Outputs.X.Fn::Split: takes a separator and text");
+	fails(P, "{'Fn::Select':[2,['a']]}",
+		"stack 'S', Outputs.X.Fn::Select: index 2 is outside a list of 1");
+	fails(P, "{'Fn::Join':['-','x']}",
+		"stack 'S', Outputs.X.Fn::Join: takes a separator and a list");
+	fails(P, "{'Fn::Split':['','x']}",
+		"stack 'S', Outputs.X.Fn::Split: takes a separator and text");
 }
 
 static void conditions(void **state)
@@ -100,8 +110,10 @@ static void conditions(void **state)
 	gives(P, "{'Fn::If':['Either','y','n']}", "y");
 	gives(P, "{'Fn::Not':[{'Condition':'No'}]}", "true");
 	fails(P, "{'Fn::If':['Loop','y','n']}",
-		"stack 'S', Conditions.Loop.Fn::Not[0].Condition: condition 'Loop' depends on itself");
-	fails(P, "{'Fn::If':['Nope','y','n']}", "stack 'S', Outputs.X.Fn::If: there is no condition 'Nope'");
+		"stack 'S', Conditions.Loop.Fn::Not[0].Condition: condition 'Loop' depends on "
+		"itself");
+	fails(P, "{'Fn::If':['Nope','y','n']}",
+		"stack 'S', Outputs.X.Fn::If: there is no condition 'Nope'");
 }
 
 static void mappings_and_encoding(void **state)
@@ -114,27 +126,31 @@ static void mappings_and_encoding(void **state)
 		"stack 'S', Outputs.X.Fn::FindInMap: mapping 'M' has no value for 'x', 'size'");
 	fails(P, "{'Fn::FindInMap':['Z','x','size']}",
 		"stack 'S', Outputs.X.Fn::FindInMap: there is no mapping 'Z'");
-	fails(P, "{'Fn::Nope':[]}", "stack 'S', Outputs.X.Fn::Nope: the function 'Fn::Nope' is not known");
+	fails(P, "{'Fn::Nope':[]}",
+		"stack 'S', Outputs.X.Fn::Nope: the function 'Fn::Nope' is not known");
 }
 
 static void conditions_leave_resources_and_outputs_out(void **state)
 {
 	(void)state;
 	struct err err = ERR_INIT;
-	const char *text = "'Conditions':{'No':{'Fn::Equals':['a','b']}},'Resources':{'Q':{'Type':"
-			   "'AWS::SQS::Queue','Condition':'No','Properties':{'X':{'Ref':'Nope'}}},"
-			   "'T':{'Type':'AWS::SNS::Topic'}},'Outputs':{'A':{'Condition':'No','Value':{'Ref':"
-			   "'Q'}}}";
+	const char *text =
+		"'Conditions':{'No':{'Fn::Equals':['a','b']}},'Resources':{'Q':{'Type':"
+		"'AWS::SQS::Queue','Condition':'No','Properties':{'X':{'Ref':'Nope'}}},"
+		"'T':{'Type':'AWS::SNS::Topic'}},'Outputs':{'A':{'Condition':'No','Value':{'Ref':"
+		"'Q'}}}";
 	struct model *m = build_members(text, &err);
 	assert_non_null(m);
 	assert_int_equal(m->n_outputs, 0);
 	assert_int_equal(m->n_notes, 1);
 	assert_string_equal(m->notes[0].text, "AWS::SNS::Topic 'T' is not emulated");
 	model_destroy(m);
-	fails("'Conditions':{'No':{'Fn::Equals':['a','b']}},'Resources':{'Q':{'Type':'AWS::SQS::Queue',"
+	fails("'Conditions':{'No':{'Fn::Equals':['a','b']}},'Resources':{'Q':{'Type':'AWS::SQS::"
+	      "Queue',"
 	      "'Condition':'No'}}",
 		"{'Ref':'Q'}",
-		"stack 'S', Outputs.X.Ref: resource 'Q' is not created, as its condition 'No' is false");
+		"stack 'S', Outputs.X.Ref: resource 'Q' is not created, as its condition 'No' is "
+		"false");
 }
 
 static void circles_are_refused(void **state)
@@ -142,13 +158,15 @@ static void circles_are_refused(void **state)
 	(void)state;
 	refuse("'Resources':{'A':{'Type':'AWS::SQS::Queue','Properties':{'QueueName':{'Ref':'B'}}},"
 	       "'B':{'Type':'AWS::SQS::Queue','Properties':{'QueueName':{'Ref':'A'}}}}",
-		"stack 'S', resource 'A', Properties.QueueName.Ref: the name of 'B' depends on itself");
+		"stack 'S', resource 'A', Properties.QueueName.Ref: the name of 'B' depends on "
+		"itself");
 	refuse("'Resources':{'A':{'Type':'AWS::SQS::Queue','Properties':{'X':{'Ref':'B'}}},"
 	       "'B':{'Type':'AWS::SNS::Topic','Properties':{'X':{'Fn::Sub':'${C}'}}},"
 	       "'C':{'Type':'AWS::SNS::Topic','Properties':{'X':{'Fn::GetAtt':'B.TopicArn'}}}}",
 		"stack 'S': circular dependency between resources: [B, C]");
 	/* What has no name of its own goes round by its properties. */
-	refuse("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Stage','Properties':{'StageName':{'Ref':'A'}}}}",
+	refuse("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Stage','Properties':{'StageName':{'"
+	       "Ref':'A'}}}}",
 		"stack 'S', resource 'A', Properties.StageName: references nest deeper than 200");
 }
 
@@ -177,7 +195,8 @@ static void stacks_import_from_each_other(void **state)
 	assert_int_equal(m->n_outputs, 2);
 	assert_string_equal(m->outputs[1].value, "got arn:aws:sns:us-east-1:123456789012:news");
 	model_destroy(m);
-	fails(R, "{'Fn::ImportValue':'nope'}", "stack 'S', Outputs.X.Fn::ImportValue: no stack exports 'nope'");
+	fails(R, "{'Fn::ImportValue':'nope'}",
+		"stack 'S', Outputs.X.Fn::ImportValue: no stack exports 'nope'");
 }
 
 static void shapes_are_checked(void **state)

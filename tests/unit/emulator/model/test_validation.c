@@ -1,28 +1,31 @@
 /* What cannot work as declared is refused, with the resource's name; what can is built. */
 #include "model_test.h"
 
-#define FUNCTION                                                                                   \
-	"'F':{'Type':'AWS::Lambda::Function','Properties':{'FunctionName':'f','Runtime':"           \
+#define FUNCTION                                                                          \
+	"'F':{'Type':'AWS::Lambda::Function','Properties':{'FunctionName':'f','Runtime':" \
 	"'nodejs18.x','Handler':'x.y'}}"
 #define API "'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'ProtocolType':'HTTP','Name':'n'}}"
-#define STAGE                                                                                      \
-	"'S':{'Type':'AWS::ApiGatewayV2::Stage','Properties':{'ApiId':{'Ref':'A'},'StageName':'$default'}}"
-#define INTEGRATION                                                                                \
-	"'I':{'Type':'AWS::ApiGatewayV2::Integration','Properties':{'ApiId':{'Ref':'A'},"           \
-	"'IntegrationType':'AWS_PROXY','IntegrationUri':{'Fn::GetAtt':'F.Arn'},"                   \
+#define STAGE                                                                                     \
+	"'S':{'Type':'AWS::ApiGatewayV2::Stage','Properties':{'ApiId':{'Ref':'A'},'StageName':'$" \
+	"default'}}"
+#define INTEGRATION                                                                       \
+	"'I':{'Type':'AWS::ApiGatewayV2::Integration','Properties':{'ApiId':{'Ref':'A'}," \
+	"'IntegrationType':'AWS_PROXY','IntegrationUri':{'Fn::GetAtt':'F.Arn'},"          \
 	"'PayloadFormatVersion':'2.0'}}"
-#define JWT                                                                                        \
-	"'J':{'Type':'AWS::ApiGatewayV2::Authorizer','Properties':{'ApiId':{'Ref':'A'},"            \
-	"'AuthorizerType':'JWT','Name':'j','IdentitySource':['$request.header.Authorization'],"    \
+#define JWT                                                                                     \
+	"'J':{'Type':'AWS::ApiGatewayV2::Authorizer','Properties':{'ApiId':{'Ref':'A'},"        \
+	"'AuthorizerType':'JWT','Name':'j','IdentitySource':['$request.header.Authorization']," \
 	"'JwtConfiguration':{'Issuer':'https://issuer','Audience':['a']}}}"
 #define BASE "'Resources':{" FUNCTION "," API "," STAGE "," INTEGRATION "," JWT ","
-#define ROUTE_ID(id, key, more)                                                                    \
-	"'" id "':{'Type':'AWS::ApiGatewayV2::Route','Properties':{'ApiId':{'Ref':'A'},'RouteKey':'" key \
+#define ROUTE_ID(id, key, more)                                                                   \
+	"'" id                                                                                    \
+	"':{'Type':'AWS::ApiGatewayV2::Route','Properties':{'ApiId':{'Ref':'A'},'RouteKey':'" key \
 	"','Target':{'Fn::Sub':'integrations/${I}'}" more "}}"
 #define ROUTE(key, more) ROUTE_ID("R", key, more)
 #define PERMISSION(path)                                                                           \
-	",'P':{'Type':'AWS::Lambda::Permission','Properties':{'Action':'lambda:InvokeFunction',"    \
-	"'FunctionName':{'Ref':'F'},'Principal':'apigateway.amazonaws.com','SourceArn':{'Fn::Sub':" \
+	",'P':{'Type':'AWS::Lambda::Permission','Properties':{'Action':'lambda:InvokeFunction',"   \
+	"'FunctionName':{'Ref':'F'},'Principal':'apigateway.amazonaws.com','SourceArn':{'Fn::Sub'" \
+	":"                                                                                        \
 	"'arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${A}/" path "'}}}"
 #define AT_R "stack 'S', resource 'R' (AWS::ApiGatewayV2::Route), "
 
@@ -42,7 +45,8 @@ static void route_keys(void **state)
 	static const struct {
 		const char *key, *fault;
 	} bad[] = {
-		{ "get /x", "the method must be ANY, GET, HEAD, OPTIONS, PATCH, POST, PUT or DELETE" },
+		{ "get /x",
+			"the method must be ANY, GET, HEAD, OPTIONS, PATCH, POST, PUT or DELETE" },
 		{ "GET", "must be 'METHOD /path' or $default" },
 		{ "GET x", "the path must start with '/'" },
 		{ "GET /x/", "the path must not end in '/'" },
@@ -54,11 +58,13 @@ static void route_keys(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		AUTO_FREE char *members = xasprintf(BASE ROUTE("%s", "") "}", bad[i].key);
-		AUTO_FREE char *message = xasprintf(AT_R "RouteKey: '%s': %s", bad[i].key, bad[i].fault);
+		AUTO_FREE char *message =
+			xasprintf(AT_R "RouteKey: '%s': %s", bad[i].key, bad[i].fault);
 		/* build_members takes ' for ", the message does not. */
 		refuse(members, message);
 	}
-	static const char *const good[] = { "GET /", "ANY /{proxy+}", "$default", "DELETE /a/{b}/c.d-e~f" };
+	static const char *const good[] = { "GET /", "ANY /{proxy+}", "$default",
+		"DELETE /a/{b}/c.d-e~f" };
 	for (size_t i = 0; i < COUNT_OF(good); i++) {
 		AUTO_FREE char *members = xasprintf(BASE ROUTE("%s", "") "}", good[i]);
 		model_destroy(built(members));
@@ -69,9 +75,11 @@ static void routes(void **state)
 {
 	(void)state;
 	refuse(BASE ROUTE("GET /x", "") "," ROUTE_ID("R2", "GET /x", "") "}",
-		"stack 'S', resource 'R2' (AWS::ApiGatewayV2::Route), RouteKey: the API has a route 'GET /x' "
+		"stack 'S', resource 'R2' (AWS::ApiGatewayV2::Route), RouteKey: the API has a "
+		"route 'GET /x' "
 		"already");
-	refuse(BASE "'R':{'Type':'AWS::ApiGatewayV2::Route','Properties':{'ApiId':{'Ref':'A'},'RouteKey':"
+	refuse(BASE "'R':{'Type':'AWS::ApiGatewayV2::Route','Properties':{'ApiId':{'Ref':'A'},'"
+		    "RouteKey':"
 		    "'GET /x','Target':'integrations/zzz'}}}",
 		AT_R "Target: 'integrations/zzz' is no integration of the API");
 	refuse(BASE ROUTE("GET /x", ",'AuthorizationType':'JWT','AuthorizerId':'zzz'") "}",
@@ -80,8 +88,8 @@ static void routes(void **state)
 		AT_R "AuthorizationType: 'CUSTOM' does not fit authorizer 'J'");
 	refuse(BASE ROUTE("GET /x", ",'AuthorizationType':'BASIC'") "}",
 		AT_R "AuthorizationType: 'BASIC' must be NONE, AWS_IAM, JWT or CUSTOM");
-	struct model *m = built(BASE ROUTE("GET /x",
-		",'AuthorizationType':'JWT','AuthorizerId':{'Ref':'J'},'AuthorizationScopes':['s']") "}");
+	struct model *m = built(BASE ROUTE("GET /x", ",'AuthorizationType':'JWT','AuthorizerId':{'"
+						     "Ref':'J'},'AuthorizationScopes':['s']") "}");
 	const struct model_route *r = &m->apis[0].routes[0];
 	assert_int_equal(r->authorization, MODEL_AUTH_JWT);
 	assert_string_equal(r->authorizer->issuer, "https://issuer");
@@ -111,8 +119,8 @@ static void permissions(void **state)
 		{ "$default", "*/*", true },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		AUTO_FREE char *members =
-			xasprintf(BASE ROUTE("%s", "") PERMISSION("%s") "}", cases[i].key, cases[i].source);
+		AUTO_FREE char *members = xasprintf(
+			BASE ROUTE("%s", "") PERMISSION("%s") "}", cases[i].key, cases[i].source);
 		struct model *m = built(members);
 		assert_int_equal(m->apis[0].routes[0].integration->may_invoke, cases[i].may);
 		model_destroy(m);
@@ -120,8 +128,9 @@ static void permissions(void **state)
 	struct model *m = built(BASE ROUTE("GET /x", "") "}");
 	assert_false(m->apis[0].routes[0].integration->may_invoke);
 	assert_int_equal(m->n_notes, 1);
-	assert_string_equal(m->notes[0].text, "route 'GET /x' of API 'A' answers 500: no "
-					      "AWS::Lambda::Permission lets it invoke function 'F'");
+	assert_string_equal(m->notes[0].text,
+		"route 'GET /x' of API 'A' answers 500: no "
+		"AWS::Lambda::Permission lets it invoke function 'F'");
 	model_destroy(m);
 }
 
@@ -133,14 +142,15 @@ static void resources(void **state)
 		const char *type, *properties, *message;
 	} bad[] = {
 		{ "AWS::ApiGatewayV2::Integration",
-			"'ApiId':{'Ref':'A'},'IntegrationType':'AWS_PROXY','IntegrationUri':{'Fn::GetAtt':"
+			"'ApiId':{'Ref':'A'},'IntegrationType':'AWS_PROXY','IntegrationUri':{'Fn::"
+			"GetAtt':"
 			"'F.Arn'},'PayloadFormatVersion':'3.0'",
 			"PayloadFormatVersion: '3.0' must be 1.0 or 2.0" },
-		{ "AWS::ApiGatewayV2::Integration",
-			"'ApiId':{'Ref':'A'},'IntegrationType':'MOCK'",
+		{ "AWS::ApiGatewayV2::Integration", "'ApiId':{'Ref':'A'},'IntegrationType':'MOCK'",
 			"IntegrationType: 'MOCK' must be AWS_PROXY or HTTP_PROXY" },
 		{ "AWS::ApiGatewayV2::Integration",
-			"'ApiId':{'Ref':'A'},'IntegrationType':'HTTP_PROXY','IntegrationUri':'ftp://x'",
+			"'ApiId':{'Ref':'A'},'IntegrationType':'HTTP_PROXY','IntegrationUri':'ftp:/"
+			"/x'",
 			"IntegrationUri: 'ftp://x' must be an http or https URL" },
 		{ "AWS::ApiGatewayV2::Integration",
 			"'ApiId':{'Ref':'A'},'IntegrationType':'AWS_PROXY','TimeoutInMillis':30001",
@@ -148,7 +158,8 @@ static void resources(void **state)
 		{ "AWS::ApiGatewayV2::Authorizer", "'ApiId':{'Ref':'A'},'AuthorizerType':'TOKEN'",
 			"AuthorizerType: 'TOKEN' must be JWT or REQUEST" },
 		{ "AWS::ApiGatewayV2::Authorizer",
-			"'ApiId':{'Ref':'A'},'AuthorizerType':'JWT','IdentitySource':['$request.header.A'],"
+			"'ApiId':{'Ref':'A'},'AuthorizerType':'JWT','IdentitySource':['$request."
+			"header.A'],"
 			"'JwtConfiguration':{'Issuer':'issuer'}",
 			"JwtConfiguration.Issuer: 'issuer' must be a URL" },
 		{ "AWS::ApiGatewayV2::Authorizer",
@@ -157,35 +168,45 @@ static void resources(void **state)
 			"IdentitySource: '$header.A' must be like $request.header.NAME or "
 			"$request.querystring.NAME" },
 		{ "AWS::ApiGatewayV2::Authorizer",
-			"'ApiId':{'Ref':'A'},'AuthorizerType':'REQUEST','AuthorizerUri':{'Fn::GetAtt':'F.Arn'},"
+			"'ApiId':{'Ref':'A'},'AuthorizerType':'REQUEST','AuthorizerUri':{'Fn::"
+			"GetAtt':'F.Arn'},"
 			"'AuthorizerPayloadFormatVersion':'1.0','EnableSimpleResponses':true",
 			"EnableSimpleResponses: needs AuthorizerPayloadFormatVersion 2.0" },
 		{ "AWS::ApiGatewayV2::Authorizer",
-			"'ApiId':{'Ref':'A'},'AuthorizerType':'REQUEST','AuthorizerUri':{'Fn::GetAtt':'F.Arn'},"
-			"'AuthorizerPayloadFormatVersion':'2.0','AuthorizerResultTtlInSeconds':3601",
+			"'ApiId':{'Ref':'A'},'AuthorizerType':'REQUEST','AuthorizerUri':{'Fn::"
+			"GetAtt':'F.Arn'},"
+			"'AuthorizerPayloadFormatVersion':'2.0','AuthorizerResultTtlInSeconds':"
+			"3601",
 			"AuthorizerResultTtlInSeconds: must be from 0 to 3600" },
 		{ "AWS::ApiGatewayV2::Stage", "'ApiId':{'Ref':'A'},'StageName':'a b'",
-			"StageName: 'a b' must be $default or at most 128 letters, digits, '-' or '_'" },
+			"StageName: 'a b' must be $default or at most 128 letters, digits, '-' or "
+			"'_'" },
 		{ "AWS::ApiGatewayV2::Stage", "'ApiId':{'Ref':'A'},'StageName':'$default'",
 			"StageName: the API has a stage '$default' already" },
 		{ "AWS::ApiGatewayV2::Api",
 			"'CorsConfiguration':{'AllowOrigins':['*'],'AllowCredentials':true}",
-			"AllowCredentials: allow-credentials is not supported if 'allow-origin' is *" },
+			"AllowCredentials: allow-credentials is not supported if 'allow-origin' is "
+			"*" },
 		{ "AWS::ApiGatewayV2::Api", "'ProtocolType':'SOAP'",
 			"ProtocolType: 'SOAP' must be HTTP or WEBSOCKET" },
-		{ "AWS::Lambda::Function", "'FunctionName':'g','Runtime':'nodejs18.x','Handler':'x',"
-					   "'Timeout':901",
+		{ "AWS::Lambda::Function",
+			"'FunctionName':'g','Runtime':'nodejs18.x','Handler':'x',"
+			"'Timeout':901",
 			"Timeout: must be a whole number from 1 to 900" },
-		{ "AWS::Lambda::Function", "'FunctionName':'g','Runtime':'nodejs18.x','Handler':'x',"
-					   "'MemorySize':'64'",
+		{ "AWS::Lambda::Function",
+			"'FunctionName':'g','Runtime':'nodejs18.x','Handler':'x',"
+			"'MemorySize':'64'",
 			"MemorySize: must be a whole number from 128 to 10240" },
-		{ "AWS::Lambda::Function", "'FunctionName':'f','Runtime':'nodejs18.x','Handler':'x'",
+		{ "AWS::Lambda::Function",
+			"'FunctionName':'f','Runtime':'nodejs18.x','Handler':'x'",
 			"FunctionName: 'F' has the name 'f' too" },
 		{ "AWS::Lambda::Function", "'Runtime':'nodejs18.x'", "Handler: is missing" },
 		{ "AWS::Lambda::Url", "'TargetFunctionArn':{'Ref':'F'},'AuthType':'X'",
 			"AuthType: 'X' must be NONE or AWS_IAM" },
-		{ "AWS::IAM::Role", "'RoleName':'r'", "AssumeRolePolicyDocument: must be a policy document" },
-		{ "AWS::IAM::Policy", "'PolicyDocument':{'Statement':[{'Effect':'Allow','Action':'*'}]}",
+		{ "AWS::IAM::Role", "'RoleName':'r'",
+			"AssumeRolePolicyDocument: must be a policy document" },
+		{ "AWS::IAM::Policy",
+			"'PolicyDocument':{'Statement':[{'Effect':'Allow','Action':'*'}]}",
 			"PolicyDocument: each Statement needs a Resource or a NotResource" },
 		{ "AWS::IAM::Policy", "'PolicyDocument':{'Statement':{'Effect':'allow'}}",
 			"PolicyDocument: each Statement needs an Effect, Allow or Deny" },
@@ -197,8 +218,8 @@ static void resources(void **state)
 			"IdentityPoolId: 'x' is no identity pool of the app" },
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		AUTO_FREE char *members = xasprintf(BASE "'X':{'Type':'%s','Properties':{%s}}}", bad[i].type,
-			bad[i].properties);
+		AUTO_FREE char *members = xasprintf(BASE "'X':{'Type':'%s','Properties':{%s}}}",
+			bad[i].type, bad[i].properties);
 		AUTO_FREE char *message =
 			xasprintf("stack 'S', resource 'X' (%s), %s", bad[i].type, bad[i].message);
 		refuse(members, message);
@@ -208,26 +229,29 @@ static void resources(void **state)
 static void roles_gather_their_policies(void **state)
 {
 	(void)state;
-#define DOCUMENT(action)                                                                           \
-	"{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Action':'" action "','Resource':'*'}]}"
-	struct model *m = built("'Resources':{'R':{'Type':'AWS::IAM::Role','Properties':{'RoleName':'r','Path':"
-				"'/x/','AssumeRolePolicyDocument':{'Statement':[{'Effect':'Allow','Action':"
-				"'sts:AssumeRole','Principal':'*'}]},'Policies':[{'PolicyDocument':" DOCUMENT(
-					"a:A") "}],'ManagedPolicyArns':[{'Ref':'M'},"
-					       "'arn:aws:iam::aws:policy/AdministratorAccess',"
-					       "'arn:aws:iam::aws:policy/Unheard']}},"
-					       "'M':{'Type':'AWS::IAM::ManagedPolicy','Properties':{"
-					       "'PolicyDocument':" DOCUMENT(
-						       "b:B") "}},'P':{'Type':'AWS::IAM::Policy',"
-							      "'Properties':{'Roles':[{'Ref':'R'}],"
-							      "'PolicyDocument':" DOCUMENT("c:C") "}}}");
+#define DOCUMENT(action)                                                           \
+	"{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Action':'" action \
+	"','Resource':'*'}]}"
+	struct model *m = built(
+		"'Resources':{'R':{'Type':'AWS::IAM::Role','Properties':{'RoleName':'r','Path':"
+		"'/x/','AssumeRolePolicyDocument':{'Statement':[{'Effect':'Allow','Action':"
+		"'sts:AssumeRole','Principal':'*'}]},'Policies':[{'PolicyDocument':" DOCUMENT(
+			"a:A") "}],'ManagedPolicyArns':[{'Ref':'M'},"
+			       "'arn:aws:iam::aws:policy/AdministratorAccess',"
+			       "'arn:aws:iam::aws:policy/Unheard']}},"
+			       "'M':{'Type':'AWS::IAM::ManagedPolicy','Properties':{"
+			       "'PolicyDocument':" DOCUMENT(
+				       "b:B") "}},'P':{'Type':'AWS::IAM::Policy',"
+					      "'Properties':{'Roles':[{'Ref':'R'}],"
+					      "'PolicyDocument':" DOCUMENT("c:C") "}}}");
 	const struct model_role *role = model_role(m, "arn:aws:iam::123456789012:role/x/r");
 	assert_non_null(role);
 	assert_string_equal(role->name, "r");
 	assert_int_equal(role->n_policies, 4);
 	static const char *const actions[] = { "a:A", "b:B", "*", "c:C" };
 	for (size_t i = 0; i < COUNT_OF(actions); i++) {
-		assert_string_equal(json_str(json_get(role->policies[i], "Statement")->child, "Action"),
+		assert_string_equal(
+			json_str(json_get(role->policies[i], "Statement")->child, "Action"),
 			actions[i]);
 	}
 	assert_int_equal(m->n_notes, 1);
@@ -238,8 +262,9 @@ static void roles_gather_their_policies(void **state)
 static void function_urls(void **state)
 {
 	(void)state;
-	const char *url = "'U':{'Type':'AWS::Lambda::Url','Properties':{'TargetFunctionArn':{'Ref':'F'},"
-			  "'AuthType':'NONE','InvokeMode':'RESPONSE_STREAM'}}";
+	const char *url =
+		"'U':{'Type':'AWS::Lambda::Url','Properties':{'TargetFunctionArn':{'Ref':'F'},"
+		"'AuthType':'NONE','InvokeMode':'RESPONSE_STREAM'}}";
 	AUTO_FREE char *closed = xasprintf("'Resources':{" FUNCTION ",%s},'Outputs':{'U':{'Value':"
 					   "{'Fn::GetAtt':'U.FunctionUrl'}}}",
 		url);
@@ -251,11 +276,12 @@ static void function_urls(void **state)
 	AUTO_FREE char *expected = xasprintf("http://function-url.localhost/%s/", f->url_id);
 	assert_string_equal(m->outputs[0].value, expected);
 	model_destroy(m);
-	AUTO_FREE char *open = xasprintf(
-		"'Resources':{" FUNCTION ",%s,'P':{'Type':'AWS::Lambda::Permission','Properties':{'Action':"
-		"'lambda:InvokeFunctionUrl','Principal':'*','FunctionName':{'Ref':'F'},"
-		"'FunctionUrlAuthType':'NONE'}}}",
-		url);
+	AUTO_FREE char *open =
+		xasprintf("'Resources':{" FUNCTION
+			  ",%s,'P':{'Type':'AWS::Lambda::Permission','Properties':{'Action':"
+			  "'lambda:InvokeFunctionUrl','Principal':'*','FunctionName':{'Ref':'F'},"
+			  "'FunctionUrlAuthType':'NONE'}}}",
+			url);
 	m = built(open);
 	assert_true(m->functions[0].url_public);
 	model_destroy(m);
@@ -264,16 +290,17 @@ static void function_urls(void **state)
 static void versions_and_aliases_are_qualifiers(void **state)
 {
 	(void)state;
-	struct model *m = built("'Resources':{" FUNCTION ",'V':{'Type':'AWS::Lambda::Version','Properties':{"
-				"'FunctionName':{'Ref':'F'}}},'L':{'Type':'AWS::Lambda::Alias','Properties':{"
-				"'FunctionName':{'Ref':'F'},'FunctionVersion':{'Fn::GetAtt':'V.Version'},'Name':"
-				"'live'}}},'Outputs':{'L':{'Value':{'Ref':'L'}}}");
+	struct model *m = built(
+		"'Resources':{" FUNCTION ",'V':{'Type':'AWS::Lambda::Version','Properties':{"
+		"'FunctionName':{'Ref':'F'}}},'L':{'Type':'AWS::Lambda::Alias','Properties':{"
+		"'FunctionName':{'Ref':'F'},'FunctionVersion':{'Fn::GetAtt':'V.Version'},'Name':"
+		"'live'}}},'Outputs':{'L':{'Value':{'Ref':'L'}}}");
 	const struct model_function *f = &m->functions[0];
 	assert_int_equal(f->qualifiers.n, 2);
 	assert_string_equal(f->qualifiers.at[0], "1");
 	assert_string_equal(f->qualifiers.at[1], "live");
-	assert_string_equal(m->outputs[0].value,
-		"arn:aws:lambda:us-east-1:123456789012:function:f:live");
+	assert_string_equal(
+		m->outputs[0].value, "arn:aws:lambda:us-east-1:123456789012:function:f:live");
 	assert_ptr_equal(model_function(m, m->outputs[0].value), f);
 	model_destroy(m);
 }
@@ -282,14 +309,20 @@ static void openapi_body(void **state)
 {
 	(void)state;
 	struct model *m = built(
-		"'Resources':{" FUNCTION "," STAGE ",'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{"
+		"'Resources':{" FUNCTION "," STAGE
+		",'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{"
 		"'openapi':'3.0.1','info':{'title':'Pets'},'components':{'securitySchemes':{'jwt':{"
 		"'x-amazon-apigateway-authorizer':{'type':'jwt','identitySource':"
-		"'$request.header.Authorization','jwtConfiguration':{'issuer':'https://i','audience':['x']}}}}},"
-		"'x-amazon-apigateway-cors':{'allowOrigins':['https://a']},'paths':{'/pets/{id}':{'get':{"
-		"'security':[{'jwt':['read']}],'x-amazon-apigateway-integration':{'type':'aws_proxy','uri':"
-		"{'Fn::Sub':'arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}"
-		"/invocations'},'payloadFormatVersion':'2.0'}}},'/$default':{'x-amazon-apigateway-any-method':"
+		"'$request.header.Authorization','jwtConfiguration':{'issuer':'https://"
+		"i','audience':['x']}}}}},"
+		"'x-amazon-apigateway-cors':{'allowOrigins':['https://a']},'paths':{'/pets/"
+		"{id}':{'get':{"
+		"'security':[{'jwt':['read']}],'x-amazon-apigateway-integration':{'type':'aws_"
+		"proxy','uri':"
+		"{'Fn::Sub':'arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+		"${F.Arn}"
+		"/invocations'},'payloadFormatVersion':'2.0'}}},'/"
+		"$default':{'x-amazon-apigateway-any-method':"
 		"{'x-amazon-apigateway-integration':{'type':'http_proxy','httpMethod':'ANY','uri':"
 		"'https://example.com','payloadFormatVersion':'1.0'}}}}}}}" PERMISSION("*") "}");
 	const struct model_api *api = &m->apis[0];
@@ -310,18 +343,21 @@ static void openapi_body(void **state)
 static void openapi_of_odd_shapes(void **state)
 {
 	(void)state;
-	model_destroy(built("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{'security':"
+	model_destroy(built("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body'"
+			    ":{'security':"
 			    "[['x']],'paths':{'/a':[1],'/b':{'get':{}},'/c':2}}}}}"));
-	model_destroy(built("'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{'paths':"
-			    "[[{}]]}}}}"));
+	model_destroy(built(
+		"'Resources':{'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{'Body':{'paths':"
+		"[[{}]]}}}}"));
 }
 
 static void quick_create(void **state)
 {
 	(void)state;
-	struct model *m = built("'Resources':{" FUNCTION ",'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{"
-				"'Name':'q','ProtocolType':'HTTP','Target':{'Fn::GetAtt':'F.Arn'},'RouteKey':"
-				"'GET /q'}}" PERMISSION("*") "}");
+	struct model *m = built(
+		"'Resources':{" FUNCTION ",'A':{'Type':'AWS::ApiGatewayV2::Api','Properties':{"
+		"'Name':'q','ProtocolType':'HTTP','Target':{'Fn::GetAtt':'F.Arn'},'RouteKey':"
+		"'GET /q'}}" PERMISSION("*") "}");
 	assert_string_equal(m->apis[0].routes[0].key, "GET /q");
 	assert_string_equal(m->apis[0].stages[0].name, "$default");
 	assert_true(m->apis[0].routes[0].integration->may_invoke);

@@ -47,8 +47,7 @@ static bool carry(struct end *from, struct end *to, size_t limit, size_t step)
 	for (size_t at = 0; at < wire.len; at += step) {
 		size_t n = wire.len - at < step ? wire.len - at : step;
 		struct err err = ERR_INIT;
-		assert_int_equal(
-			session_input(to->s, span_n(wire.ptr + at, n), 0, &err), 0);
+		assert_int_equal(session_input(to->s, span_n(wire.ptr + at, n), 0, &err), 0);
 	}
 	buf_fini(&wire);
 	return any;
@@ -76,8 +75,10 @@ static void send_id(struct end *e, uint64_t id, size_t payload)
 {
 	char *bytes = xalloc(payload);
 	memset(bytes, 'x', payload);
-	session_send(e->s, &(struct wire_message){ .type = WIRE_INVOKE, .id = id,
-		.meta = SPAN("{}"), .payload = span_n(bytes, payload) });
+	session_send(e->s, &(struct wire_message){ .type = WIRE_INVOKE,
+				   .id = id,
+				   .meta = SPAN("{}"),
+				   .payload = span_n(bytes, payload) });
 	free(bytes);
 }
 
@@ -240,20 +241,26 @@ static void test_malformed_frames_are_refused(void **state)
 	refuse("unknown type", &(struct frame){ .type = 99, .flags = 3, .seq = 1 }, 0, true);
 	refuse("no sequence number", &(struct frame){ .type = WIRE_INVOKE, .flags = 3 }, 0, true);
 	refuse("payload longer than the total",
-		&(struct frame){ .type = WIRE_INVOKE, .flags = 3, .seq = 1, .payload_len = 4,
+		&(struct frame){ .type = WIRE_INVOKE,
+			.flags = 3,
+			.seq = 1,
+			.payload_len = 4,
 			.total_len = 2 },
 		4, true);
 	refuse("a middle frame of nothing",
-		&(struct frame){ .type = WIRE_INVOKE, .flags = FRAME_LAST, .seq = 1,
-			.payload_len = 4 },
+		&(struct frame){
+			.type = WIRE_INVOKE, .flags = FRAME_LAST, .seq = 1, .payload_len = 4 },
 		4, true);
 	refuse("an acknowledgement of the future",
 		&(struct frame){ .type = LINK_ACK, .flags = 3, .id = 7 }, 0, true);
 	refuse("an invocation before HELLO",
 		&(struct frame){ .type = WIRE_INVOKE, .flags = 3, .seq = 1 }, 0, false);
 	refuse("an oversize message",
-		&(struct frame){ .type = WIRE_INVOKE, .flags = FRAME_FIRST, .seq = 1,
-			.payload_len = 10, .total_len = FRAME_MAX_MESSAGE + 1 },
+		&(struct frame){ .type = WIRE_INVOKE,
+			.flags = FRAME_FIRST,
+			.seq = 1,
+			.payload_len = 10,
+			.total_len = FRAME_MAX_MESSAGE + 1 },
 		10, true);
 }
 

@@ -37,7 +37,11 @@ static void bad(char **argv, const char *words)
 	}
 }
 
-#define ARGS(...) (char *[]){ (char *)"offstage", __VA_ARGS__, NULL }
+#define ARGS(...)                                     \
+	(char *[])                                    \
+	{                                             \
+		(char *)"offstage", __VA_ARGS__, NULL \
+	}
 #define S(text) (char *)(uintptr_t)(text)
 
 static void test_start(void **state)
@@ -49,8 +53,8 @@ static void test_start(void **state)
 	assert_string_equal(o.stage, "dev");
 	assert_int_equal(o.port, 4510);
 	o = good(ARGS(S("start"), S("app"), S("--port=0"), S("--stage"), S("qa"), S("--json"),
-		S("--inspect"), S("--allow-callback"), S("https://a"), S("--allow-callback=https://b"),
-		S("--login"), S("remote")));
+		S("--inspect"), S("--allow-callback"), S("https://a"),
+		S("--allow-callback=https://b"), S("--login"), S("remote")));
 	assert_string_equal(o.dir, "app");
 	assert_int_equal(o.port, 0);
 	assert_string_equal(o.stage, "qa");

@@ -103,7 +103,8 @@ static void op_fail(void *ctx, struct pool_function *f, struct invocation *inv, 
 	invocation_destroy(inv);
 }
 
-static const struct pool_ops ops = { op_start, op_run, op_has_room, op_running_ms, op_stop, op_fail };
+static const struct pool_ops ops = { op_start, op_run, op_has_room, op_running_ms, op_stop,
+	op_fail };
 
 static int set_up(void **state)
 {
