@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ void console_init(bool json)
 	const char *no_color = getenv("NO_COLOR");
 	bool allowed = !(no_color && *no_color);
 	json_mode = json;
+	setvbuf(stdout, NULL, _IOFBF, 64u << 10);
 	colour_out = allowed && isatty(STDOUT_FILENO);
 	colour_err = allowed && isatty(STDERR_FILENO);
 }
@@ -98,6 +100,11 @@ void console_raw(struct span bytes)
 	if (!json_mode && !muted) {
 		fwrite(bytes.ptr, 1, bytes.len, stdout);
 	}
+}
+
+bool console_has_pending(void)
+{
+	return __fpending(stdout) > 0;
 }
 
 void console_flush(void)

@@ -32,5 +32,6 @@ void console_problem(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 void console_event(const char *event, struct span members);
 /* Bytes of a handler's own output, passed through untouched. */
 void console_raw(struct span bytes);
-/* Flushes; output is buffered within one loop turn so that a burst is one write. */
+/* Output is buffered; whoever runs the loop flushes it soon, so that a burst is one write. */
+bool console_has_pending(void);
 void console_flush(void);

@@ -37,17 +37,22 @@ static void on_timer(void *ctx)
 	arm(l);
 }
 
+static void on_turn_end(void *ctx);
+
 void link_init(struct link *l, uv_loop_t *loop, void *ctx)
 {
 	*l = (struct link){ .loop = loop, .ctx = ctx, .out = BUF_INIT(64u << 20) };
 	l->timer = timer_open(loop, on_timer, l);
+	l->turn = turn_open(loop, on_turn_end, l);
 }
 
 void link_fini(struct link *l)
 {
 	ENSURE(!l->wsi);
 	timer_close(l->timer);
+	turn_close(l->turn);
 	l->timer = NULL;
+	l->turn = NULL;
 	buf_fini(&l->out);
 }
 
@@ -69,7 +74,7 @@ void link_attach(struct link *l, struct session *s)
 void link_wake(struct link *l)
 {
 	if (l->wsi && l->is_open && !l->cut && l->session && session_has_output(l->session)) {
-		lws_callback_on_writable(l->wsi);
+		turn_arm(l->turn);
 	}
 }
 
@@ -126,26 +131,55 @@ static int on_receive(struct link *l, const char *bytes, size_t n)
 	return l->cut ? -1 : 0;
 }
 
-static int on_writable(struct link *l)
+/* One message of frames. False: the socket took no more or is broken. */
+static bool write_batch(struct link *l)
 {
-	if (l->cut || !l->session) {
-		return l->cut ? -1 : 0;
-	}
 	buf_clear(&l->out);
 	char *pre = buf_reserve(&l->out, LWS_PRE);
 	ENSURE(pre);
 	buf_commit(&l->out, LWS_PRE);
 	if (!session_output(l->session, &l->out, WRITE_BATCH)) {
-		return 0;
+		return false;
 	}
 	ENSURE(!l->out.overflow);
 	size_t n = l->out.len - LWS_PRE;
-	if (lws_write(l->wsi, (unsigned char *)l->out.ptr + LWS_PRE, n, LWS_WRITE_BINARY) <
-		(int)n) {
+	unsigned char *frames = (unsigned char *)l->out.ptr + LWS_PRE;
+	if (lws_write(l->wsi, frames, n, LWS_WRITE_BINARY) < (int)n) {
 		snprintf(l->why, sizeof l->why, "cannot write to the other end");
+		return false;
+	}
+	return !lws_partial_buffered(l->wsi);
+}
+
+/* At the end of the turn, so that what several callbacks had to say leaves in one write, and directly:
+ * asking for WRITEABLE first would cost a pass through the poll for each message. lws keeps what the
+ * socket does not take; then, and for what is more than one batch, WRITEABLE says when to go on. */
+static void on_turn_end(void *ctx)
+{
+	struct link *l = ctx;
+	if (!l->wsi || !l->is_open || l->cut || !l->session) {
+		return;
+	}
+	if (!lws_partial_buffered(l->wsi) && !write_batch(l) && l->why[0]) {
+		char why[sizeof l->why];
+		snprintf(why, sizeof why, "%s", l->why);
+		link_cut(l, why);
+	} else if (session_has_output(l->session)) {
+		lws_callback_on_writable(l->wsi);
+	}
+}
+
+static int on_writable(struct link *l)
+{
+	if (l->cut || !l->session) {
+		return l->cut ? -1 : 0;
+	}
+	if (!write_batch(l) && l->why[0]) {
 		return -1;
 	}
-	link_wake(l);
+	if (session_has_output(l->session)) {
+		lws_callback_on_writable(l->wsi);
+	}
 	return 0;
 }
 

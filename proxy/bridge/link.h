@@ -1,7 +1,7 @@
 /* One WebSocket and the session whose bytes it carries: the only code that touches a wsi. Both ends of
  * the bridge use it; they differ in how a socket comes to be, not in how it is pumped.
  *
- * Happy path: opened -> bytes both ways, one lws_write per WRITEABLE callback -> closed, reported once.
+ * Happy path: opened -> bytes both ways, one lws_write a loop turn -> closed, reported once.
  * Failures: malformed bytes, silence, link_cut: the socket is closed at the next safe moment; the owner
  * hears `closed` with the reason exactly once, whatever the cause. */
 #pragma once
@@ -11,6 +11,7 @@
 
 #include "proxy/bridge/certificate.h"
 #include "proxy/net/timer.h"
+#include "proxy/net/turn.h"
 #include "proxy/wire/session.h"
 
 #define LINK_PROTOCOL "offstage-bridge"
@@ -20,6 +21,7 @@ struct link {
 	struct session *session; /* borrowed; the owner may exchange it (link_attach) */
 	uv_loop_t *loop;
 	struct timer *timer; /* pings and silence */
+	struct turn *turn; /* writes */
 	struct buf out; /* LWS_PRE bytes, then frames */
 	char why[512]; /* why it was cut */
 	bool is_open, cut;

@@ -14,6 +14,7 @@
 #include "runtime/cli/endpoints.h"
 
 #define TOKEN_LEN 40
+#define FLUSH_MS 10
 
 struct running {
 	uv_loop_t *loop;
@@ -25,7 +26,9 @@ struct running {
 	char *endpoints; /* path; removed at the end if it was written */
 	bool is_ready;
 	uv_signal_t signals[3];
-	uv_prepare_t flusher; /* terminal output leaves once per turn */
+	uv_prepare_t flusher; /* terminal output leaves soon, but not line by line */
+	uv_timer_t flush_later;
+	uint64_t flushed_ms;
 	bool (*signal_fn)(void *ctx, int number);
 	void *signal_ctx;
 	bool stopping;
@@ -42,6 +45,7 @@ static void on_emulator_closed(void *ctx)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
 	}
 	uv_close((uv_handle_t *)&r->flusher, NULL);
+	uv_close((uv_handle_t *)&r->flush_later, NULL);
 }
 
 static void on_agent_closed(void *ctx)
@@ -97,10 +101,31 @@ static void on_signal(uv_signal_t *handle, int number)
 	stop(r, number == SIGINT ? EXIT_INTERRUPTED : EXIT_DONE);
 }
 
+static void flush(struct running *r)
+{
+	console_flush();
+	r->flushed_ms = uv_now(r->loop);
+}
+
+static void on_flush_later(uv_timer_t *handle)
+{
+	flush(handle->data);
+}
+
+/* At once when it is quiet, so that a line appears as it happens; every FLUSH_MS under load, where a write
+ * for each request would cost more than the request's own. */
 static void on_turn(uv_prepare_t *handle)
 {
-	(void)handle;
-	console_flush();
+	struct running *r = handle->data;
+	if (!console_has_pending()) {
+		return;
+	}
+	uint64_t since = uv_now(r->loop) - r->flushed_ms;
+	if (since >= FLUSH_MS) {
+		flush(r);
+	} else if (!uv_is_active((uv_handle_t *)&r->flush_later)) {
+		uv_timer_start(&r->flush_later, on_flush_later, FLUSH_MS - since, 0);
+	}
 }
 
 /* --- the agent's news ------------------------------------------------------------------------ */
@@ -146,10 +171,10 @@ static void on_link(void *ctx, bool up, const char *why)
 	json_add_member(&members, "reason", span_of(why));
 	console_event("link", buf_span(&members));
 	buf_fini(&members);
-	console_line(up ? STYLE_GREEN : STYLE_YELLOW,
-		up ? "Connected to the emulator again."
-		   : "Connection to the emulator lost (%s). Trying to get it back...",
-		why);
+	const char *what = r->is_ready ? "Connection to the emulator lost, trying to get it back" :
+					 "Cannot reach the emulator yet, still trying";
+	console_line(up ? STYLE_GREEN : STYLE_YELLOW, "%s%s%s",
+		up ? "Connected to the emulator" : what, up ? "" : ": ", up ? "" : why);
 }
 
 static void on_gone(void *ctx, const char *why)
@@ -171,6 +196,8 @@ static void watch_signals(struct running *r)
 		r->signals[i].data = r;
 		uv_signal_start(&r->signals[i], on_signal, NUMBERS[i]);
 	}
+	uv_timer_init(r->loop, &r->flush_later);
+	r->flush_later.data = r->flusher.data = r;
 	uv_prepare_init(r->loop, &r->flusher);
 	uv_prepare_start(&r->flusher, on_turn);
 }
