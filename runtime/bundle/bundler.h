@@ -12,6 +12,7 @@ struct build_order {
 	const char *src_path; /* below app; "." */
 	const char *app; /* absolute */
 	const char *outdir; /* absolute; this function's own */
+	bool minify; /* for a frozen copy, as a deploy to the cloud does */
 	const char *options; /* the function's bundle options, JSON; "" = none */
 };
 

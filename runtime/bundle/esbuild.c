@@ -81,6 +81,7 @@ static void build(struct helper *helper, const struct build_order *o, build_fn f
 	json_add_member(&request, "app", span_of(o->app));
 	json_add_member(&request, "outdir", span_of(o->outdir));
 	json_add_member(&request, "target", span_of(o->runtime));
+	json_add_member_bool(&request, "minify", o->minify);
 	if (*o->options) {
 		json_add_member_raw(&request, "bundle", span_of(o->options));
 	}

@@ -42,7 +42,7 @@ struct target *target_create(const struct target_config *config)
 	t->config.order = (struct build_order){ arena_strdup(a, o->function),
 		arena_strdup(a, o->runtime), arena_strdup(a, o->entry),
 		arena_strdup(a, o->src_path), arena_strdup(a, o->app), arena_strdup(a, o->outdir),
-		arena_strdup(a, o->options) };
+		o->minify, arena_strdup(a, o->options) };
 	t->bundler = bundler_for(o->runtime);
 	t->inputs = inputs_create(config->watch);
 	t->cache = xasprintf("%s/cache.json", o->outdir);
@@ -70,8 +70,8 @@ void target_destroy(struct target *t)
 static void add_question(const struct target *t, struct buf *out)
 {
 	const struct build_order *o = &t->config.order;
-	buf_addf(out, "%s\n%s\n%s\n%s\n%s\n%s\n%s", t->bundler->name, o->function, o->runtime,
-		o->entry, o->src_path, o->app, o->options);
+	buf_addf(out, "%s\n%s\n%s\n%s\n%s\n%s\n%d\n%s", t->bundler->name, o->function, o->runtime,
+		o->entry, o->src_path, o->app, o->minify, o->options);
 }
 
 /* An earlier run's build, if it holds. */
