@@ -1,117 +1,35 @@
-/* offstage start: the app on localhost, its story on the terminal in SST's words (reference sst.md 6.4). */
-#include <stdlib.h>
-#include <strings.h>
+/* offstage start: the app on localhost, its story on the terminal. */
+#include <unistd.h>
 
-#include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
 #include "runtime/cli/cmd.h"
 #include "runtime/cli/paths.h"
 #include "runtime/cli/run.h"
-
-static void banner(const char *title)
-{
-	char line[64];
-	size_t n = strlen(title) + 2;
-	ENSURE(n < sizeof line);
-	memset(line, '=', n);
-	line[n] = '\0';
-	console_line(STYLE_PLAIN, "\n%s\n %s\n%s\n", line, title, line);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const cJSON *const *x = a;
-	const cJSON *const *y = b;
-	return strcasecmp((*x)->string, (*y)->string);
-}
-
-/* Sorted; what only ties stacks together is not the developer's. */
-static void print_outputs(const cJSON *stack)
-{
-	size_t n = (size_t)cJSON_GetArraySize(stack);
-	AUTO_FREE const cJSON **sorted = xcalloc(n, sizeof *sorted);
-	size_t used = 0;
-	JSON_FOR (output, stack) {
-		if (strncmp(output->string, "ExportsOutput", 13) != 0) {
-			sorted[used++] = output;
-		}
-	}
-	qsort(sorted, used, sizeof *sorted, by_name);
-	console_line(STYLE_PLAIN, "%s", used ? "  Outputs:" : "");
-	for (size_t i = 0; i < used; i++) {
-		console_line(STYLE_PLAIN, "    %s: %s", sorted[i]->string, json_value(sorted[i]));
-	}
-}
-
-static void print_stacks(const cJSON *outputs)
-{
-	JSON_FOR (stack, json_object(outputs, "outputs")) {
-		console_line(STYLE_GREEN, " ✅  %s", stack->string);
-		console_line(STYLE_PLAIN, "\nStack %s\n  Status: deployed", stack->string);
-		print_outputs(stack);
-	}
-	JSON_FOR (note, json_array(outputs, "notes")) {
-		console_line(STYLE_YELLOW, "Note: %s", json_value(note));
-	}
-}
-
-static void print_addresses(const cJSON *endpoints)
-{
-	banner("Starting Live Lambda Dev");
-	JSON_FOR (api, json_object(endpoints, "apis")) {
-		console_line(STYLE_PLAIN, "API %s: %s", api->string, json_value(api));
-	}
-	JSON_FOR (login, json_object(endpoints, "login")) {
-		console_line(STYLE_PLAIN, "Login %s: %s", login->string, json_value(login));
-	}
-	console_line(STYLE_PLAIN, "AWS services: %s   (--endpoint-url, or AWS_ENDPOINT_URL)",
-		json_str(endpoints, "service"));
-	console_line(STYLE_PLAIN, "Console: %s", json_str(endpoints, "console"));
-	console_line(STYLE_PLAIN, "Debug session started. Listening for requests...");
-}
-
-static void on_ready(void *ctx, const cJSON *endpoints, const cJSON *outputs, bool first)
-{
-	(void)ctx;
-	if (console_is_json()) {
-		struct buf members = BUF_INIT(16u << 20);
-		json_add_tree(&members, endpoints);
-		console_event("ready", span_n(members.ptr + 1, members.len - 2));
-		buf_fini(&members);
-	} else if (first) {
-		print_stacks(outputs);
-		print_addresses(endpoints);
-	} else {
-		print_stacks(outputs);
-		console_line(STYLE_GREY, "Stacks: Deploying completed.");
-	}
-}
+#include "runtime/cli/stage_lock.h"
+#include "runtime/cli/story.h"
 
 int cmd_start(const struct options *o)
 {
 	struct paths p;
 	struct err err = ERR_INIT;
 	int code = EXIT_FAILED;
-	uv_loop_t loop;
-	if (paths_find(&p, o, &err) || paths_make(&p, &err)) {
+	int lock = -1;
+	if (!paths_find(&p, o, &err) && !paths_make(&p, &err)) {
+		lock = stage_lock_take(p.stage, o->stage, STAGE_START, &err);
+	}
+	if (lock < 0) {
 		console_problem("%s", err.msg);
-		paths_fini(&p);
-		return EXIT_FAILED;
+	} else {
+		console_line(STYLE_PLAIN, "Using stage: %s", o->stage);
+		console_line(STYLE_GREY, "Preparing your app");
+		code = run_alone(&(struct run){ .options = o,
+			.app_dir = p.app,
+			.state_dir = p.state,
+			.stage_dir = p.stage,
+			.runtime_dir = p.runtime,
+			.on_ready = story_ready });
+		close(lock);
 	}
-	console_line(STYLE_PLAIN, "Using stage: %s", o->stage);
-	console_line(STYLE_GREY, "Preparing your app");
-	ENSURE(uv_loop_init(&loop) == 0);
-	code = run_app(&loop, &(struct run){ .options = o,
-				      .app_dir = p.app,
-				      .state_dir = p.state,
-				      .stage_dir = p.stage,
-				      .runtime_dir = p.runtime,
-				      .on_ready = on_ready });
-	int rc = uv_loop_close(&loop);
-	if (rc) {
-		uv_print_all_handles(&loop, stderr);
-	}
-	ENSURE(rc == 0);
 	paths_fini(&p);
 	return code;
 }

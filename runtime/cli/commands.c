@@ -21,6 +21,12 @@ static int cmd_version(const struct options *o)
 static int (*const COMMANDS[])(const struct options *o) = {
 	[COMMAND_START] = cmd_start,
 	[COMMAND_EXEC] = cmd_exec,
+	[COMMAND_DEPLOY] = cmd_deploy,
+	[COMMAND_REMOVE] = cmd_remove,
+	[COMMAND_STATUS] = cmd_status,
+	[COMMAND_SERVE] = cmd_serve,
+	[COMMAND_CONNECT] = cmd_connect,
+	[COMMAND_INIT] = cmd_init,
 	[COMMAND_INVOKE] = cmd_invoke,
 	[COMMAND_TOKEN] = cmd_token,
 	[COMMAND_CREDENTIALS] = cmd_credentials,
@@ -31,6 +37,6 @@ static int (*const COMMANDS[])(const struct options *o) = {
 
 int command_run(const struct options *o)
 {
-	ENSURE(o->command < COUNT_OF(COMMANDS) && COMMANDS[o->command]);
+	ENSURE(o->command < COUNT_OF(COMMANDS));
 	return COMMANDS[o->command](o);
 }

@@ -40,6 +40,7 @@ struct options {
 	size_t n_allow_callbacks;
 	bool remote_login;
 	const char *token_file;
+	const char *tls_cert, *tls_key; /* serve */
 	const char *url; /* connect */
 	const char *function; /* invoke */
 	const char *event; /* invoke: file or "-" */

@@ -15,7 +15,7 @@ static bool exists(const char *path)
 }
 
 /* OFFSTAGE_RUNTIME wins; then beside an installed program; then the source tree it was built from. */
-static char *find_runtime(void)
+char *paths_runtime(void)
 {
 	const char *wish = getenv("OFFSTAGE_RUNTIME");
 	char self[PATH_MAX];
@@ -50,7 +50,7 @@ int paths_find(struct paths *p, const struct options *o, struct err *err)
 	p->state = xasprintf("%s/.offstage", p->app);
 	p->stage = xasprintf("%s/%s", p->state, o->stage);
 	p->endpoints = xasprintf("%s/endpoints.json", p->stage);
-	p->runtime = find_runtime();
+	p->runtime = paths_runtime();
 	AUTO_FREE char *probe = xasprintf("%s/bundle/builder/builder.mjs", p->runtime);
 	if (!exists(probe)) {
 		return err_set(err, ERR_NOT_FOUND,

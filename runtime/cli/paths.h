@@ -12,6 +12,8 @@ struct paths {
 	char *runtime; /* the folder with bootstrap/, synth/ and bundle/ */
 };
 
+/* The program's own files alone; the caller's. */
+char *paths_runtime(void);
 /* Finds them; creates nothing. ERR_NOT_FOUND says which and what to do. paths_fini in any case. */
 int paths_find(struct paths *p, const struct options *o, struct err *err) MUST_CHECK;
 void paths_fini(struct paths *p);

@@ -171,8 +171,8 @@ static void on_link(void *ctx, bool up, const char *why)
 	json_add_member(&members, "reason", span_of(why));
 	console_event("link", buf_span(&members));
 	buf_fini(&members);
-	const char *what = r->is_ready ? "Connection to the emulator lost, trying to get it back" :
-					 "Cannot reach the emulator yet, still trying";
+	const char *what = r->is_ready ? "Connection to the emulator lost, trying to get it back"
+				       : "Cannot reach the emulator yet, still trying";
 	console_line(up ? STYLE_GREEN : STYLE_YELLOW, "%s%s%s",
 		up ? "Connected to the emulator" : what, up ? "" : ": ", up ? "" : why);
 }
