@@ -41,7 +41,8 @@ struct runtime_api {
 	enum phase phase;
 	bool closed;
 	const struct runtime_event *current;
-	const struct runtime_event *ahead;
+	const struct runtime_event *ahead[RUNTIME_MAX_AHEAD]; /* delivered, not begun; oldest first */
+	unsigned n_ahead;
 	struct list parked; /* struct parked, oldest first */
 	unsigned n_parked;
 	struct http_exchange *result; /* the result that is being received, or NULL */
@@ -140,21 +141,30 @@ static void park(struct runtime_api *a, struct http_exchange *x)
 
 static unsigned depth(const struct runtime_api *a)
 {
-	return a->config.prefetch ? 1 : 0;
+	return a->config.prefetch;
 }
 
 /* GET next calls that are not used up by the running invocation: waiting, or answered ahead. */
 static unsigned spare_nexts(const struct runtime_api *a)
 {
-	return a->n_parked + (a->ahead ? 1 : 0);
+	return a->n_parked + a->n_ahead;
+}
+
+static const struct runtime_event *take_ahead(struct runtime_api *a)
+{
+	const struct runtime_event *event = a->n_ahead ? a->ahead[0] : NULL;
+	if (event) {
+		a->n_ahead--;
+		memmove(a->ahead, a->ahead + 1, a->n_ahead * sizeof a->ahead[0]);
+	}
+	return event;
 }
 
 /* After a GET next or an answer: is the invocation over? */
 static void settle(struct runtime_api *a)
 {
 	if (a->phase == ANSWERED && spare_nexts(a) > depth(a)) {
-		a->current = a->ahead;
-		a->ahead = NULL;
+		a->current = take_ahead(a);
 		a->phase = a->current ? RUNNING : IDLE;
 		a->config.on_over(a->config.ctx);
 	}
@@ -166,9 +176,9 @@ unsigned runtime_api_room(const struct runtime_api *a)
 		return 0;
 	}
 	if (a->phase == IDLE) {
-		return a->n_parked > 1 && depth(a) ? 2 : 1;
+		return depth(a) ? a->n_parked : 1;
 	}
-	return depth(a) > 0 && !a->ahead && a->phase != ANSWERED ? 1 : 0;
+	return a->phase != ANSWERED ? depth(a) - a->n_ahead : 0;
 }
 
 void runtime_api_deliver(struct runtime_api *a, const struct runtime_event *event)
@@ -178,7 +188,7 @@ void runtime_api_deliver(struct runtime_api *a, const struct runtime_event *even
 		a->current = event;
 		a->phase = RUNNING;
 	} else {
-		a->ahead = event;
+		a->ahead[a->n_ahead++] = event;
 	}
 	reply_event(unpark(container_of(list_first(&a->parked), struct parked, link)), event);
 }
@@ -478,6 +488,7 @@ struct runtime_api *runtime_api_open(
 	uv_loop_t *loop, const struct runtime_api_config *config, struct err *err)
 {
 	struct runtime_api *a = xalloc(sizeof *a);
+	ENSURE(config->prefetch <= RUNTIME_MAX_AHEAD);
 	a->config = *config;
 	list_init(&a->parked);
 	buf_init(&a->collected, RUNTIME_MAX_PAYLOAD);
@@ -489,7 +500,7 @@ struct runtime_api *runtime_api_open(
 		.max_body = MAX_STREAM,
 		.body_timeout_ms = SILENCE_MS,
 		.idle_timeout_ms = UINT32_MAX,
-		.pipeline = 4,
+		.pipeline = 4 + config->prefetch,
 	};
 	a->server = http_server_open(loop, "127.0.0.1", 0, &server, err);
 	if (!a->server) {

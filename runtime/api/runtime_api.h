@@ -21,6 +21,7 @@ struct runtime_api;
 
 /* 6 MiB and 100 bytes, both ways (lambda.md 1.4). */
 #define RUNTIME_MAX_PAYLOAD 6291556
+#define RUNTIME_MAX_AHEAD 4
 
 /* What GET next answers (lambda.md 1.2). Empty strings are left out. No CR, LF or NUL in any of them. */
 struct runtime_event {
@@ -37,7 +38,7 @@ struct runtime_api_config {
 	const char *function; /* the three that extension/register tells */
 	const char *version;
 	const char *handler;
-	bool prefetch; /* the process keeps two GET next outstanding */
+	unsigned prefetch; /* how many GET next the process keeps outstanding beyond the usual one */
 	void *ctx;
 	/* The first GET next: init is done. */
 	void (*on_ready)(void *ctx);
@@ -64,7 +65,7 @@ struct runtime_api *runtime_api_open(
 	uv_loop_t *loop, const struct runtime_api_config *config, struct err *err) MUST_CHECK;
 /* "127.0.0.1:port", as AWS_LAMBDA_RUNTIME_API wants it. */
 const char *runtime_api_address(const struct runtime_api *a);
-/* How many events it can take now: 0 or 1; one more to run ahead if the process prefetches. */
+/* How many events it can take now: 0 or 1, and what the process may hold ahead if it prefetches. */
 unsigned runtime_api_room(const struct runtime_api *a);
 /* Answers a waiting GET next. Needs room. The event is lent until on_over for it has run. */
 void runtime_api_deliver(struct runtime_api *a, const struct runtime_event *event);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -336,22 +337,33 @@ void child_end_input(struct child *c)
 	}
 }
 
-void child_drain(struct child *c)
+static void drain_pipe(struct child_pipe *p, int fd)
 {
 	char bytes[16 * 1024];
+	for (size_t total = 0; p->open && total < DRAIN_MAX;) {
+		ssize_t n = read(fd, bytes, sizeof bytes);
+		if (n <= 0) {
+			break; /* empty, or an end that the loop sees too */
+		}
+		total += (size_t)n;
+		pipe_output(p, span_n(bytes, (size_t)n));
+	}
+}
+
+void child_drain(struct child *c)
+{
+	/* Each invocation ends with this, and most have printed nothing: one call for both pipes. */
+	struct pollfd ready[2] = { { .fd = -1 }, { .fd = -1 } };
 	for (size_t i = CHILD_STDOUT; i <= CHILD_STDERR; i++) {
-		struct child_pipe *p = &c->pipes[i];
 		uv_os_fd_t fd;
-		for (size_t total = 0; p->open && total < DRAIN_MAX;) {
-			if (uv_fileno((uv_handle_t *)&p->handle, &fd) != 0) {
-				break;
-			}
-			ssize_t n = read(fd, bytes, sizeof bytes);
-			if (n <= 0) {
-				break; /* empty, or an end that the loop sees too */
-			}
-			total += (size_t)n;
-			pipe_output(p, span_n(bytes, (size_t)n));
+		if (c->pipes[i].open && uv_fileno((uv_handle_t *)&c->pipes[i].handle, &fd) == 0) {
+			ready[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+		}
+	}
+	int n = poll(ready, COUNT_OF(ready), 0);
+	for (size_t i = CHILD_STDOUT; n > 0 && i <= CHILD_STDERR; i++) {
+		if (ready[i].revents & POLLIN) {
+			drain_pipe(&c->pipes[i], ready[i].fd);
 		}
 	}
 }

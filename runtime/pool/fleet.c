@@ -9,6 +9,7 @@
 #include "proxy/net/timer.h"
 #include "runtime/pool/spares.h"
 
+#define PREFETCH_TEXT "4" /* RUNTIME_MAX_AHEAD, as the bootstraps are told */
 #define WAITING_TICK_MS 10
 #define IDLE_TICK_MS 5000
 
@@ -131,7 +132,7 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		return NULL;
 	}
 	bool ours = f->launch.kind != LAUNCH_BINARY;
-	struct env_var prefetch = { "OFFSTAGE_PREFETCH", "1" };
+	struct env_var prefetch = { "OFFSTAGE_PREFETCH", PREFETCH_TEXT };
 	struct env_spec spec = f->spec;
 	if (ours) {
 		spec.extra = &prefetch;
@@ -142,7 +143,7 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		.env = &spec,
 		.argv = f->launch.argv,
 		.cwd = f->spec.task_root,
-		.prefetch = ours,
+		.prefetch = ours ? RUNTIME_MAX_AHEAD : 0,
 		.untimed = fl->config.tools.inspect_port != 0,
 		.first = first,
 		.owner = seat };

@@ -18,6 +18,7 @@
 #define AHEAD_MEASURED 20 /* invocations seen before events are sent ahead */
 #define AHEAD_AVERAGE_MS 5.0
 #define AHEAD_PEAK_MS 10.0
+#define AHEAD_MOST 4
 #define IDLE_EXTRA_MS (60 * 1000.0)
 #define IDLE_LAST_MS (10 * 60 * 1000.0)
 
@@ -293,7 +294,7 @@ static struct seat *find_idle(const struct pool_function *f)
 	return NULL;
 }
 
-/* A busy seat that will soon be free and may have its next event already. What is sent ahead cannot be
+/* A busy seat that will soon be free and may have its next events already. What is sent ahead cannot be
  * called back, so only functions that have been quick without exception take part. */
 static struct seat *find_ahead(const struct pool_function *f)
 {
@@ -303,21 +304,26 @@ static struct seat *find_ahead(const struct pool_function *f)
 		m->peak > AHEAD_PEAK_MS) {
 		return NULL;
 	}
+	/* As many as are sure to be begun within the time that one may take. */
+	double fit = m->duration > 0 ? AHEAD_AVERAGE_MS / m->duration : AHEAD_MOST;
+	unsigned most = fit < AHEAD_MOST ? (unsigned)fit : AHEAD_MOST;
+	struct seat *best = NULL;
 	LIST_FOR (node, &f->seats) {
 		struct seat *s = container_of(node, struct seat, link);
-		if (s->state == SEAT_BUSY && !s->has_ahead && c->ops->has_room(c->ctx, s, true) &&
+		if (s->state == SEAT_BUSY && s->n_ahead < most &&
+			(!best || s->n_ahead < best->n_ahead) && c->ops->has_room(c->ctx, s, true) &&
 			c->ops->running_ms(c->ctx, s) < AHEAD_PEAK_MS) {
-			return s;
+			best = s;
 		}
 	}
-	return NULL;
+	return best;
 }
 
 static void seat_run(struct seat *s, struct invocation *inv)
 {
 	struct pool_function *f = s->function;
 	if (s->state == SEAT_BUSY) {
-		s->has_ahead = true;
+		s->n_ahead++;
 	} else {
 		s->state = SEAT_BUSY;
 		list_remove(&s->link);
@@ -439,8 +445,8 @@ void pool_seat_free(struct seat *s, double busy_ms)
 	if (s->state == SEAT_LEAVING) {
 		return;
 	}
-	if (s->has_ahead) {
-		s->has_ahead = false;
+	if (s->n_ahead > 0) {
+		s->n_ahead--;
 	} else {
 		s->state = SEAT_IDLE;
 		s->since_ns = now_ns(f->pool);
@@ -479,7 +485,7 @@ static void start_suppressed(struct pool_function *f)
 }
 
 void pool_seat_ended(struct seat *s, enum seat_end end, const char *type, struct span body,
-	struct invocation *unstarted)
+	struct list *unstarted)
 {
 	struct pool_function *f = s->function;
 	struct pool *p = f->pool;
@@ -487,8 +493,11 @@ void pool_seat_ended(struct seat *s, enum seat_end end, const char *type, struct
 	uint64_t since_ns = s->since_ns;
 	seat_free(s);
 	count_waiting(f);
-	if (unstarted) {
-		queue_put(f, unstarted, true);
+	while (!list_empty(unstarted)) {
+		struct invocation *last =
+			container_of(unstarted->prev, struct invocation, link);
+		list_remove(&last->link);
+		queue_put(f, last, true);
 	}
 	if (f->closed) {
 		while (f->waiting > 0) {

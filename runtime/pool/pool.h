@@ -25,7 +25,7 @@ struct seat {
 	struct pool_function *function;
 	void *worker;
 	enum seat_state state;
-	bool has_ahead; /* a second event waits in the process */
+	unsigned n_ahead; /* events that wait in the process behind the running one */
 	bool has_first; /* starts under an invocation's own time (suppressed init) */
 	uint64_t since_ns; /* start, or since when it is idle */
 };
@@ -87,9 +87,9 @@ enum seat_end {
 	SEAT_INIT_FAILED,
 	SEAT_INIT_TIMEOUT
 };
-/* type and body say why init failed. `unstarted` goes back to the front of the queue. Frees the seat. */
+/* type and body say why init failed. `unstarted` (struct invocation, oldest first) go back to the front of the queue. Frees the seat. */
 void pool_seat_ended(struct seat *seat, enum seat_end end, const char *type, struct span body,
-	struct invocation *unstarted);
+	struct list *unstarted);
 
 /* Retires what idles, reconsiders what waits: to be called every 10 ms while something waits, every few
  * seconds else. */

@@ -62,7 +62,7 @@ struct worker {
 	uint64_t spawned_ns;
 	double init_ms; /* waits for the first invocation's REPORT */
 	struct run run;
-	struct invocation *ahead;
+	struct list ahead; /* struct invocation: in the process, not begun; oldest first */
 	struct lines lines[2]; /* stdout, stderr */
 	struct memory_peak memory;
 	char *function, *handler;
@@ -287,7 +287,7 @@ void worker_run(struct worker *w, struct invocation *inv)
 		set_state(w, BUSY);
 		begin(w, inv, clock_mono_ns(&clock_system));
 	} else {
-		w->ahead = inv;
+		list_push_back(&w->ahead, &inv->link);
 	}
 	runtime_api_deliver(w->api, &inv->event);
 }
@@ -395,9 +395,11 @@ static void on_api_over(void *ctx)
 		return;
 	}
 	double ms = finish_run(w);
-	if (w->ahead) {
+	struct list *next = list_first(&w->ahead);
+	if (next) {
 		/* Its time starts now that the process can start it (design 10). */
-		begin(w, TAKE(w->ahead), clock_mono_ns(&clock_system));
+		list_remove(next);
+		begin(w, container_of(next, struct invocation, link), clock_mono_ns(&clock_system));
 	} else {
 		set_state(w, IDLE);
 		if (w->stopping) {
@@ -518,7 +520,7 @@ static void on_child_ended(void *ctx, const struct child_end *end)
 	}
 	set_state(w, ENDING);
 	struct worker_end fate = { w->fate, w->init_error_type ? w->init_error_type : "",
-		buf_span(&w->init_error), TAKE(w->ahead) };
+		buf_span(&w->init_error), &w->ahead };
 	w->events->on_ended(w->events->ctx, w, &fate);
 	worker_free(w);
 }
@@ -540,7 +542,7 @@ void worker_kill(struct worker *w)
 /* ---- start ---- */
 
 static struct runtime_api *open_api(
-	struct worker *w, uv_loop_t *loop, bool prefetch, struct err *err)
+	struct worker *w, uv_loop_t *loop, unsigned prefetch, struct err *err)
 {
 	struct runtime_api_config api = {
 		.function = w->function,
@@ -602,6 +604,7 @@ struct worker *worker_open(const struct worker_config *c, struct err *err)
 	w->memory_mb = c->env->memory_mb;
 	w->run.failure = "";
 	buf_init(&w->init_error, RUNTIME_MAX_PAYLOAD);
+	list_init(&w->ahead);
 	lines_init(&w->lines[CHILD_STDOUT], CHILD_STDOUT, on_lines, w);
 	lines_init(&w->lines[CHILD_STDERR], CHILD_STDERR, on_lines, w);
 	w->timer = timer_open(c->loop, on_timer, w);
@@ -633,7 +636,7 @@ int worker_pid(const struct worker *w)
 
 bool worker_has_room(const struct worker *w, bool ahead)
 {
-	if (w->stopping || (w->state != IDLE && !(ahead && w->state == BUSY && !w->ahead))) {
+	if (w->stopping || (w->state != IDLE && !(ahead && w->state == BUSY))) {
 		return false;
 	}
 	return runtime_api_room(w->api) > 0;

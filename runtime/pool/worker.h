@@ -36,7 +36,7 @@ struct worker_end {
 	enum worker_fate fate;
 	const char *error_type;
 	struct span error; /* valid for the call */
-	struct invocation *unstarted; /* handed back: run it elsewhere; or NULL */
+	struct list *unstarted; /* struct invocation, handed back: run them elsewhere */
 };
 
 struct worker_events {
@@ -67,7 +67,7 @@ struct worker_config {
 	struct child
 		*spare; /* a booted process to become this worker, or NULL; taken in any case */
 	char *const *spare_base; /* the environment that the spare was started with */
-	bool prefetch; /* the process understands OFFSTAGE_PREFETCH */
+	unsigned prefetch; /* how many events the process may hold ahead (OFFSTAGE_PREFETCH) */
 	bool untimed; /* under a debugger: no time limits */
 	struct invocation *first; /* init counts as part of this one (suppressed init), or NULL */
 	void *owner; /* worker_owner's answer */
@@ -78,7 +78,7 @@ struct worker_config {
 struct worker *worker_open(const struct worker_config *config, struct err *err) MUST_CHECK;
 void *worker_owner(const struct worker *w);
 int worker_pid(const struct worker *w);
-/* Whether worker_run may be called: idle; or busy with room for one ahead, if `ahead`. */
+/* Whether worker_run may be called: idle; or busy with room for one more ahead, if `ahead`. */
 bool worker_has_room(const struct worker *w, bool ahead);
 /* Milliseconds that the running invocation has taken so far; 0 if none runs. */
 double worker_running_ms(const struct worker *w);

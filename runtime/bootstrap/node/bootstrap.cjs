@@ -1,7 +1,7 @@
 'use strict';
 // The process that runs a Node handler: `node bootstrap.cjs`, with the environment of lambda.md 2.1. It speaks the
 // public Runtime API and nothing else. Two variables of our own, removed before the handler can see them, tune it:
-// OFFSTAGE_PREFETCH=1 lets the next event wait in this process, OFFSTAGE_SPARE=1 starts it before its function is known.
+// OFFSTAGE_PREFETCH=n lets the next n events wait in this process, OFFSTAGE_SPARE=1 starts it before its function is known.
 
 const { RuntimeClient } = require('./client.cjs');
 const { UnhandledPromiseRejection, toBody } = require('./errors.cjs');
@@ -13,10 +13,10 @@ const { HttpResponseStream } = require('./stream.cjs');
 const EXIT_REJECTION = 128;
 const EXIT_EXCEPTION = 129;
 
-function takeFlag(name) {
-	const set = process.env[name] === '1';
+function takeNumber(name) {
+	const value = Number(process.env[name] || 0);
 	delete process.env[name];
-	return set;
+	return value;
 }
 
 /** What differs between managed Node versions: lambda.md 2.6. */
@@ -37,7 +37,7 @@ class Runtime {
 		this.current = null; // the last invocation, until the next begins
 		this.ending = false;
 		this.client = new RuntimeClient(process.env.AWS_LAMBDA_RUNTIME_API, {
-			prefetch: takeFlag('OFFSTAGE_PREFETCH'),
+			prefetch: takeNumber('OFFSTAGE_PREFETCH'),
 			onLost: (error) => this.lose(error),
 		});
 	}
@@ -97,7 +97,7 @@ class Runtime {
 function main() {
 	process.setSourceMapsEnabled(true);
 	writeThrough();
-	if (takeFlag('OFFSTAGE_SPARE')) {
+	if (takeNumber('OFFSTAGE_SPARE')) {
 		require('./spare.cjs').awaitAssignment();
 	}
 	patchConsole();

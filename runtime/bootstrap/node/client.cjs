@@ -3,8 +3,8 @@
 // invocation than the rest of this program, so the few requests needed are written by hand.
 //
 // The server answers in the order of the requests, so answers are matched by a queue. Each result and the request for the
-// following event leave in one write. With prefetch, one more GET next than classic clients send stays outstanding: an
-// event then already waits here when the handler finishes. Events are still run strictly one after the other.
+// following event leave in one write. With prefetch, so many more GET next than classic clients send stay outstanding:
+// events then already wait here when the handler finishes. Events are still run strictly one after the other.
 
 const net = require('node:net');
 const { AnswerParser } = require('./answers.cjs');
@@ -77,7 +77,7 @@ class RuntimeClient {
 
 	/** Asks for the first event: the end of init. */
 	start() {
-		const requests = this.prefetch ? 2 : 1;
+		const requests = 1 + this.prefetch;
 		for (let i = 0; i < requests; i++) {
 			this.expected.push(this.eventArrived);
 		}

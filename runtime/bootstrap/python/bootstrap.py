@@ -1,6 +1,6 @@
 """The process that runs a Python handler: `python3 bootstrap.py`, with the environment of lambda.md 2.1. It speaks the
 public Runtime API and nothing else. Two variables of our own, removed before the handler can see them, tune it:
-OFFSTAGE_PREFETCH=1 lets the next event wait in the socket, OFFSTAGE_SPARE=1 starts it before its function is known."""
+OFFSTAGE_PREFETCH=n lets the next n events wait in the socket, OFFSTAGE_SPARE=1 starts it before its function is known."""
 
 import io
 import logging
@@ -18,8 +18,8 @@ from offstage_runtime.load import load_handler, use_task_root  # noqa: E402
 sys.dont_write_bytecode = written_bytecode
 
 
-def take_flag(name):
-    return os.environ.pop(name, "") == "1"
+def take_number(name):
+    return int(os.environ.pop(name, "") or 0)
 
 
 def unbuffer(stream):
@@ -71,12 +71,12 @@ def load(client, log):
 
 
 def main():
-    if take_flag("OFFSTAGE_SPARE"):
+    if take_number("OFFSTAGE_SPARE"):
         spare.await_assignment()
     sys.stdout = unbuffer(sys.stdout)
     sys.stderr = unbuffer(sys.stderr)
     log = logs.Logs(os.environ)
-    client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"], take_flag("OFFSTAGE_PREFETCH"))
+    client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"], take_number("OFFSTAGE_PREFETCH"))
     use_task_root(os.path.abspath(os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()))
     handler = load(client, log)
     client.start()

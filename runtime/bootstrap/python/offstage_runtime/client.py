@@ -1,7 +1,7 @@
 """The Runtime API over one kept-alive connection (lambda.md 1).
 
 The server answers in the order of the requests, so answers are matched by a queue. Each result and the request for the
-following event leave in one write. With prefetch one more GET next stays outstanding: an event then already waits in the
+following event leave in one write. With prefetch so many more GET next stay outstanding: events then already wait in the
 socket when the handler finishes. Events are still run strictly one after the other.
 """
 
@@ -67,7 +67,7 @@ class RuntimeClient:
 
     def start(self):
         """Asks for the first event: the end of init."""
-        requests = 2 if self.prefetch else 1
+        requests = 1 + self.prefetch
         self.expected.extend([EVENT] * requests)
         self.sock.sendall(self.get_next * requests)
 

@@ -122,11 +122,15 @@ static void ended(struct fixture *fx, unsigned i, enum seat_end end)
 {
 	struct fake_worker *w = fx->workers[i];
 	fx->workers[i] = NULL;
-	struct invocation *unstarted = w->ahead;
+	struct list unstarted;
+	list_init(&unstarted);
+	if (w->ahead) {
+		list_push_back(&unstarted, &w->ahead->link);
+	}
 	invocation_destroy(w->running);
 	struct seat *seat = w->seat;
 	free(w);
-	pool_seat_ended(seat, end, "Runtime.X", SPAN("{}"), unstarted);
+	pool_seat_ended(seat, end, "Runtime.X", SPAN("{}"), &unstarted);
 }
 
 static int tear_down(void **state)
