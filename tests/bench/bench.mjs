@@ -12,6 +12,7 @@ import { MEASURES } from './measures.mjs';
 import { judge, print } from './report.mjs';
 import { SUBJECTS, built } from './subjects.mjs';
 
+const CRASHES = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGKILL']; // the last: it did not end in time
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
 function options() {
@@ -61,12 +62,18 @@ function laboratory({ quick, requests, program }) {
 		rounds: quick ? 1 : 3,
 		seconds: quick ? 1 : 3,
 		running: {},
+		crashed: false,
 		problems: [],
 		log: (name) => path.join(scratch, `${name}.log`),
 		async stop(name) {
 			const subject = lab.running[name];
 			delete lab.running[name];
-			return (await subject?.stop()) ?? [];
+			const { left = [], ended } = (await subject?.stop()) ?? {};
+			if (/^offstage/.test(name) && CRASHES.includes(ended)) {
+				lab.crashed = true;
+				lab.problems.push(`offstage: ended by ${ended} when it was asked to stop`);
+			}
+			return left;
 		},
 		async drop(name, error) {
 			lab.problems.push(`${SUBJECTS[name].title}: ${error.message}`);
@@ -119,4 +126,4 @@ print({ results, budgets, problems: lab.problems, seconds });
 fs.mkdirSync(path.dirname(json), { recursive: true });
 const machine = { cpu: os.cpus()[0].model, cpus: os.cpus().length, node: process.version, kernel: os.release() };
 fs.writeFileSync(json, `${JSON.stringify({ machine, seconds, budgets, problems: lab.problems, results }, null, '\t')}\n`);
-process.exit(broken || budgets.some((b) => !b.pass) ? 1 : 0);
+process.exit(broken || lab.crashed || budgets.some((b) => !b.pass) ? 1 : 0);

@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import { client, load } from './load.mjs';
-import { median, percentile, rssMB, settle, sleep, treeMB, until } from './processes.mjs';
+import { cpuUs, median, percentile, rssMB, settle, sleep, treeMB, until } from './processes.mjs';
 import { save, saveAndAsk } from './saves.mjs';
 import { signedRequests } from './sigv4.mjs';
 import { USER, copyApp, launchOffstage, launchSandbox, launchServerless, tutorial } from './subjects.mjs';
@@ -39,14 +39,17 @@ async function throughput(lab) {
 	const answer = { rows: [], rate: {}, failed: 0 };
 	await inRounds(lab, ALL, 1, (s) => load(lab.scratch, `${s.url}/hello`, { connections: 16, seconds: lab.seconds }));
 	for (const connections of [1, 16, 64]) {
-		const taken = await inRounds(lab, ALL, lab.rounds, (s) =>
-			load(lab.scratch, `${s.url}/hello`, { connections, seconds: lab.seconds }),
-		);
+		const taken = await inRounds(lab, ALL, lab.rounds, async (s) => {
+			const before = cpuUs(s.pid);
+			const r = await load(lab.scratch, `${s.url}/hello`, { connections, seconds: lab.seconds });
+			return { ...r, cpu: (cpuUs(s.pid) - before) / r.requests };
+		});
 		const at = `hello, ${connections} connection${connections > 1 ? 's' : ''}`;
 		answer.rate[connections] = medians(taken, 'rate');
 		answer.rows.push({ title: at, unit: 'req/s', values: answer.rate[connections] });
 		answer.rows.push({ title: '  p50', unit: 'us', values: medians(taken, 'p50') });
 		answer.rows.push({ title: '  p99', unit: 'us', values: medians(taken, 'p99') });
+		answer.rows.push({ title: '  CPU of the main process per request', unit: 'us', values: medians(taken, 'cpu') });
 		answer.failed += total(taken, 'failed', 'offstage');
 		if (connections === 1 && taken.offstage && taken.limit) {
 			answer.addedUs = median(taken.offstage.map((r, i) => r.p50 - taken.limit[i].p50));
@@ -62,7 +65,7 @@ async function echo(lab) {
 	const answer = { rows: [], failed: 0 };
 	for (const [size, bytes] of [['1 MB', 1e6], ['5 MB', 5e6]]) {
 		const taken = await inRounds(lab, ALL, lab.rounds, (s) =>
-			load(lab.scratch, `${s.url}/echo`, { connections: 4, seconds: lab.seconds, post: bytes }),
+			load(lab.scratch, `${s.url}/echo`, { connections: 4, seconds: Math.min(lab.seconds, 2), post: bytes }),
 		);
 		answer.rows.push({ title: `echo ${size}, 4 connections`, unit: 'req/s', values: medians(taken, 'rate') });
 		answer.rows.push({ title: '  p50', unit: 'us', values: medians(taken, 'p50') });

@@ -108,10 +108,10 @@ function killGroup(pid, signal) {
 	}
 }
 
-// Ends the group and returns the processes of its tree that outlived their parent: the leftovers, killed too.
+// Ends the group: {left, ended}. Left are the processes of its tree that outlived their parent; they are killed too.
 async function stop(launched) {
 	if (!groups.has(launched.pid)) {
-		return [];
+		return { left: [], ended: launched.ended };
 	}
 	const before = tree(launched.pid);
 	killGroup(launched.pid, 'SIGTERM');
@@ -131,7 +131,7 @@ async function stop(launched) {
 	}
 	await launched.exited;
 	groups.delete(launched.pid);
-	return left.map((p) => p.command);
+	return { left: left.map((p) => p.command), ended: launched.ended };
 }
 
 // All processes by pid, from /proc; those that end while it is read are left out.
@@ -171,6 +171,11 @@ export function tree(root) {
 	visit(root);
 	return found;
 }
+
+const US_PER_TICK = 10000; // USER_HZ is 100 on every Linux that Node runs on
+
+// CPU time that the process itself (not its children) has used.
+export const cpuUs = (pid) => (processes().get(pid)?.ticks ?? NaN) * US_PER_TICK;
 
 // Waits until the tree has nothing left to do from an earlier load (or for 10 s), so that it does not weigh on the next.
 export async function settle(root) {
