@@ -552,6 +552,14 @@ void deployment_remove_agent(struct deployment *d, struct bridge_peer *p, const 
 	}
 }
 
+void deployment_remove_agents(struct deployment *d, const char *why)
+{
+	while (!list_empty(&d->agents)) {
+		struct agent *a = container_of(d->agents.next, struct agent, link);
+		deployment_remove_agent(d, a->peer, why);
+	}
+}
+
 size_t deployment_agents(const struct deployment *d)
 {
 	size_t n = 0;
@@ -579,7 +587,8 @@ static bool authorize_invoke(void *ctx, const struct http_request *r, const char
 			    &aws_error) &&
 		    auth_allowed(d->auth, &caller, action, resource, r, r->arena, &why);
 	if (!good) {
-		snprintf(reason, size, "%s", why);
+		/* The rest explains, and is not for clients. */
+		snprintf(reason, size, "%.*s", (int)strcspn(why, "\n"), why);
 	}
 	return good;
 }
@@ -739,10 +748,6 @@ void deployment_close(struct deployment *d, void (*done)(void *ctx), void *ctx)
 	d->closed = done;
 	d->closed_ctx = ctx;
 	d->closing_left = 1;
-	while (!list_empty(&d->agents)) {
-		struct agent *a = container_of(d->agents.next, struct agent, link);
-		deployment_remove_agent(d, a->peer, "the emulator is shutting down");
-	}
 	LIST_FOR_SAFE (node, &d->providers) {
 		struct provider *p = container_of(node, struct provider, link);
 		d->closing_left++;

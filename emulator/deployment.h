@@ -30,6 +30,8 @@ void deployment_close(struct deployment *d, void (*done)(void *ctx), void *ctx);
 bool deployment_is(const struct deployment *d, const char *app, const char *stage);
 /* Agents come and go; messages are theirs. */
 void deployment_add_agent(struct deployment *d, struct bridge_peer *p);
+/* The emulator is going: what its agents have in hand ends. */
+void deployment_remove_agents(struct deployment *d, const char *why);
 void deployment_remove_agent(struct deployment *d, struct bridge_peer *p, const char *why);
 size_t deployment_agents(const struct deployment *d);
 void deployment_on_message(

@@ -1,13 +1,14 @@
 /* Opening and closing, and who gets what: agents go to their deployment, requests of the service port to
  * service.c's rules.
  *
- * Closing: no new connections -> agents hear BYE -> deployments close their listeners -> service listener,
+ * Closing: no new connections -> agents are forgotten and hear BYE -> deployments close their listeners -> service listener,
  * HTTP client and store go -> done. Each step waits for the one before it. */
 #include "emulator/emulator.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "emulator/cognito/cognito.h"
 #include "emulator/control.h"
 #include "emulator/deployment.h"
 #include "emulator/service.h"
@@ -135,7 +136,7 @@ static struct deployment *addressed(struct emulator *e, const struct http_reques
 /* From another machine our own endpoints, which hand out anybody's tokens, are for who has the bridge's. */
 static bool may_control(const struct emulator *e, const struct http_request *r)
 {
-	return !control_handles(r->path) || service_is_loopback(r->peer) ||
+	return !control_handles(r->path) || cognito_handles(r) || service_is_loopback(r->peer) ||
 	       service_has_token(r, e->token);
 }
 
@@ -327,5 +328,10 @@ void emulator_close(struct emulator *e, void (*done)(void *ctx), void *ctx)
 	e->closing = true;
 	e->closed = done;
 	e->closed_ctx = ctx;
+	/* The bridge frees its peers without a word; nobody may still know one. */
+	LIST_FOR (node, &e->deployments) {
+		deployment_remove_agents(container_of(node, struct entry, link)->deployment,
+			"the emulator is shutting down");
+	}
 	bridge_server_close(e->bridge, on_bridge_closed, e);
 }

@@ -119,6 +119,7 @@ int outputs_write(const struct outputs_input *in, struct buf *out, struct err *e
 {
 	const struct model *m = in->model;
 	buf_add_char(out, '{');
+	json_add_member(out, "app", span_of(m->app));
 	json_add_member(out, "region", span_of(m->region));
 	json_add_member(out, "account", span_of(m->account));
 	json_add_member(out, "service", span_of(in->service));

@@ -10,8 +10,8 @@
 
 #include "emulator/cognito/cognito.h"
 #include "proxy/base/alloc.h"
-#include "proxy/base/digest.h"
 #include "proxy/base/json.h"
+#include "proxy/wire/control_token.h"
 
 /* The host part of "host[:port]". */
 static struct span host_of(struct span authority)
@@ -27,10 +27,14 @@ static struct span host_of(struct span authority)
 
 bool service_has_token(const struct http_request *r, const char *token)
 {
+	char wanted[CONTROL_TOKEN_LEN + 1];
 	struct span given = http_header_get(r, "authorization");
 	size_t scheme = strlen("Bearer ");
-	return token[0] && given.len > scheme && span_iis(span_n(given.ptr, scheme), "Bearer ") &&
-	       secret_eq(span_n(given.ptr + scheme, given.len - scheme), span_of(token));
+	if (!token[0] || given.len <= scheme || !span_iis(span_n(given.ptr, scheme), "Bearer ")) {
+		return false;
+	}
+	control_token(wanted, span_of(token));
+	return secret_eq(span_n(given.ptr + scheme, given.len - scheme), span_of(wanted));
 }
 
 bool service_is_loopback(const char *host)

@@ -12,7 +12,7 @@ struct service_names {
 };
 bool service_admits(const struct http_request *r, const struct service_names *names, char *refusal,
 	size_t size);
-/* Authorization: Bearer with the bridge's token: what our own commands send. */
+/* Authorization: Bearer with what is derived from the bridge's token (control_token.h). */
 bool service_has_token(const struct http_request *r, const char *token);
 /* Does a listener on this address stay on this machine? */
 bool service_is_loopback(const char *host);

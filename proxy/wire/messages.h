@@ -16,7 +16,7 @@
  *   HELLO    version(int), app, stage, token, session ("" = new), program ("offstage 0.1.0")
  *   WELCOME  session, region, account
  *   APP      app, region; payload: {"stacks":[{"id","name","template"}]}
- *   OUTPUTS  ok(bool), error; payload on ok: {"region","account","service","console","apis":{},"login":{},
+ *   OUTPUTS  ok(bool), error; payload on ok: {"app","region","account","service","console","apis":{},"login":{},
  *            "outputs":{stack:{k:v}},"notes":[..],"functions":[FUNCTION..]}
  *            FUNCTION = {"name","arn","logicalId","stack","handler","shownHandler","runtime","timeout"(s),
  *            "memory"(MB),"environment":{},"reserved"(int or -1),"logFormat","architecture","code",

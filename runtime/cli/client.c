@@ -3,8 +3,11 @@
 #include <stdlib.h>
 
 #include "proxy/base/alloc.h"
+#include "proxy/base/encode.h"
+#include "proxy/wire/control_token.h"
 #include "runtime/cli/endpoints.h"
 #include "runtime/cli/paths.h"
+#include "runtime/cli/token_file.h"
 
 #define MAX_BODY (16u << 20)
 
@@ -85,14 +88,44 @@ struct span client_reply_header(const struct client_reply *r, const char *name)
 	return (struct span){ NULL, 0 };
 }
 
-cJSON *client_post(const char *url, const char *target, struct span body, struct err *err)
+/* Loopback, where nobody else listens in. */
+static bool is_here(const char *service)
 {
-	struct http_header headers[] = { { SPAN("content-type"),
-						 SPAN("application/x-amz-json-1.1") },
-		{ SPAN("x-amz-target"), span_of(target) } };
+	return strncmp(service, "http://localhost:", 17) == 0 ||
+	       strncmp(service, "http://127.", 11) == 0 ||
+	       strncmp(service, "http://[::1]:", 13) == 0;
+}
+
+char *client_bearer(const struct options *o, const cJSON *endpoints, struct err *err)
+{
+	char derived[CONTROL_TOKEN_LEN + 1];
+	const char *service = json_str(endpoints, "service");
+	if (service && is_here(service)) {
+		return xstrdup("");
+	}
+	AUTO_FREE char *token = token_find(o, err);
+	if (!token) {
+		return NULL;
+	}
+	control_token(derived, span_of(token));
+	return xasprintf("Bearer %s", derived);
+}
+
+cJSON *client_post(
+	const char *url, const char *target, const char *bearer, struct span body, struct err *err)
+{
+	struct http_header headers[3] = { { SPAN("content-type"),
+		SPAN("application/x-amz-json-1.1") } };
+	size_t n = 1;
+	if (target) {
+		headers[n++] = (struct http_header){ SPAN("x-amz-target"), span_of(target) };
+	}
+	if (bearer && *bearer) {
+		headers[n++] = (struct http_header){ SPAN("authorization"), span_of(bearer) };
+	}
 	struct client_reply reply;
 	cJSON *tree = NULL;
-	if (client_call("POST", url, headers, target ? 2 : 1, body, &reply, err) == 0) {
+	if (client_call("POST", url, headers, n, body, &reply, err) == 0) {
 		tree = json_parse(buf_span(&reply.body), err);
 		if (tree && reply.status != 200) {
 			const char *type = json_str(tree, "__type");
@@ -118,26 +151,46 @@ cJSON *client_endpoints(const struct options *o, struct err *err)
 	return tree;
 }
 
+/* One of the control endpoints, of this app among several. */
+static char *control_url(const cJSON *endpoints, const char *what)
+{
+	struct buf url = BUF_INIT(65536);
+	buf_addf(&url, "%s/_offstage/%s?app=", json_str(endpoints, "service"), what);
+	percent_encode(&url, json_span(endpoints, "app"), "");
+	buf_add_str(&url, "&stage=");
+	percent_encode(&url, json_span(endpoints, "stage"), "");
+	char *text = xstrdup(buf_cstr(&url));
+	buf_fini(&url);
+	return text;
+}
+
 cJSON *client_tokens(const struct options *o, const cJSON *endpoints, struct err *err)
 {
-	AUTO_FREE char *url = xasprintf("%s/_offstage/token", json_str(endpoints, "service"));
+	AUTO_FREE char *url = control_url(endpoints, "token");
+	AUTO_FREE char *bearer = client_bearer(o, endpoints, err);
 	struct buf body = BUF_INIT(65536);
 	buf_add_char(&body, '{');
 	json_add_member(&body, "user", span_of(o->user));
 	json_add_member(&body, "provider", span_of(o->provider));
 	buf_add_char(&body, '}');
-	cJSON *tree = client_post(url, NULL, buf_span(&body), err);
+	cJSON *tree = bearer ? client_post(url, NULL, bearer, buf_span(&body), err) : NULL;
 	buf_fini(&body);
 	return tree;
 }
 
 /* The pool that takes logins of the provider (any, if none is named), and its key for them. */
-static int find_pool(const struct options *o, const char *service, const char **pool,
+static int find_pool(const struct options *o, const cJSON *endpoints, const char **pool,
 	const char **key, cJSON **tree, struct err *err)
 {
-	AUTO_FREE char *url = xasprintf("%s/_offstage/app", service);
+	AUTO_FREE char *url = control_url(endpoints, "app");
+	AUTO_FREE char *bearer = client_bearer(o, endpoints, err);
+	struct http_header header = { SPAN("authorization"), span_of(bearer) };
 	struct client_reply reply;
-	int rc = client_call("GET", url, NULL, 0, (struct span){ NULL, 0 }, &reply, err);
+	if (!bearer) {
+		return -(int)err->code;
+	}
+	int rc = client_call(
+		"GET", url, &header, *bearer ? 1 : 0, (struct span){ NULL, 0 }, &reply, err);
 	*tree = rc ? NULL : json_parse(buf_span(&reply.body), err);
 	client_reply_fini(&reply);
 	JSON_FOR (p, json_array(*tree, "pools")) {
@@ -166,7 +219,7 @@ static cJSON *cognito(const char *service, const char *operation, const char *id
 	json_add_member(&body, key, span_of(id_token));
 	buf_add_str(&body, "}}");
 	AUTO_FREE char *url = xasprintf("%s/", service);
-	cJSON *tree = client_post(url, target, buf_span(&body), err);
+	cJSON *tree = client_post(url, target, NULL, buf_span(&body), err);
 	buf_fini(&body);
 	return tree;
 }
@@ -194,7 +247,7 @@ int client_credentials(const struct options *o, const cJSON *endpoints,
 	AUTO_JSON cJSON *tokens = client_tokens(o, endpoints, err);
 	AUTO_JSON cJSON *app = NULL;
 	const char *id_token = json_str(tokens, "id_token");
-	if (!id_token || find_pool(o, service, &pool, &key, &app, err)) {
+	if (!id_token || find_pool(o, endpoints, &pool, &key, &app, err)) {
 		return -(int)err->code;
 	}
 	AUTO_JSON cJSON *id = cognito(service, "GetId", "IdentityPoolId", pool, key, id_token, err);

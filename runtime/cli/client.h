@@ -19,9 +19,13 @@ void client_reply_fini(struct client_reply *r);
 /* The value of a reply's header; ptr NULL if it has none. */
 struct span client_reply_header(const struct client_reply *r, const char *name);
 
-/* A JSON POST; answers the parsed body of a 200, or NULL with the service's own words in err. */
-cJSON *client_post(
-	const char *url, const char *target, struct span body, struct err *err) MUST_CHECK;
+/* An emulator on another machine wants to know who asks: "Bearer ..." from the bridge's token. "" for one on
+ * this machine; NULL with err if there is no token. The caller's. */
+char *client_bearer(const struct options *o, const cJSON *endpoints, struct err *err) MUST_CHECK;
+
+/* A JSON POST (target, bearer: NULL or "" = no such header); answers the parsed body of a 200, or NULL with the service's own words in err. */
+cJSON *client_post(const char *url, const char *target, const char *bearer, struct span body,
+	struct err *err) MUST_CHECK;
 
 /* endpoints.json of the stage that the options name. */
 cJSON *client_endpoints(const struct options *o, struct err *err) MUST_CHECK;

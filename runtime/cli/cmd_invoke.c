@@ -45,16 +45,37 @@ static void print_logs(const struct client_reply *reply)
 	buf_fini(&text);
 }
 
+/* Handlers are resolved here: on an emulator with several apps only names are unique. */
+static const char *function_name(const struct options *o, const cJSON *endpoints)
+{
+	const char *found = NULL;
+	JSON_FOR (f, json_array(endpoints, "functions")) {
+		const char *handler = json_str(f, "handler");
+		if (handler && strcmp(handler, o->function) == 0) {
+			if (found) {
+				return o->function; /* the service says what is ambiguous */
+			}
+			found = json_str(f, "name");
+		}
+	}
+	return found ? found : o->function;
+}
+
 static int invoke(
 	const struct options *o, const cJSON *endpoints, struct span event, struct err *err)
 {
+	AUTO_FREE char *bearer = client_bearer(o, endpoints, err);
+	if (!bearer) {
+		return -(int)err->code;
+	}
 	struct buf url = BUF_INIT(4096);
 	buf_addf(&url, "%s/2015-03-31/functions/", json_str(endpoints, "service"));
-	percent_encode(&url, span_of(o->function), "");
+	percent_encode(&url, span_of(function_name(o, endpoints)), "");
 	buf_add_str(&url, "/invocations");
-	struct http_header tail = { SPAN("x-amz-log-type"), SPAN("Tail") };
+	struct http_header headers[] = { { SPAN("x-amz-log-type"), SPAN("Tail") },
+		{ SPAN("authorization"), span_of(bearer) } };
 	struct client_reply reply;
-	int rc = client_call("POST", buf_cstr(&url), &tail, 1, event, &reply, err);
+	int rc = client_call("POST", buf_cstr(&url), headers, *bearer ? 2 : 1, event, &reply, err);
 	bool good = !rc && reply.status == 200;
 	if (good) {
 		print_logs(&reply);

@@ -18,7 +18,7 @@ static void add_raw(struct buf *out, const char *name, const cJSON *tree)
 
 void endpoints_write(struct buf *out, const cJSON *outputs, const char *stage, long pid)
 {
-	static const char *const TEXTS[] = { "region", "service", "console", "bridge" };
+	static const char *const TEXTS[] = { "app", "region", "service", "console", "bridge" };
 	static const char *const TREES[] = { "apis", "login", "outputs" };
 	static const char *const OF_FUNCTION[] = { "name", "arn", "runtime" };
 	buf_add_char(out, '{');

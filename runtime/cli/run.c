@@ -181,7 +181,7 @@ static void on_gone(void *ctx, const char *why)
 {
 	struct running *r = ctx;
 	if (!r->stopping) {
-		console_problem("the emulator ended the session: %s", why);
+		console_problem("%s", why);
 		stop(r, EXIT_FAILED);
 	}
 }
