@@ -13,6 +13,7 @@
 
 #include "emulator/cognito/cognito.h"
 #include "emulator/control.h"
+#include "emulator/gateway/function_url.h"
 #include "emulator/gateway/gateway.h"
 #include "emulator/history.h"
 #include "emulator/lambda/invoke_api.h"
@@ -53,6 +54,7 @@ struct deployment {
 	struct lambda *lambda;
 	struct auth *auth;
 	struct gateway *gateway;
+	struct function_urls *function_urls;
 	struct cognito *cognito;
 	struct invoke_api *invoke_api;
 	struct history *history;
@@ -201,22 +203,25 @@ static void write_url(const struct deployment *d, char *out, size_t size, unsign
 	snprintf(out, size, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
-/* Opens the API's listener on its first appearance; later models find it open. */
+/* Opens the listener of an API or function URL on its first appearance; later models find it open. */
 static const char *resolve_address(void *ctx, const char *kind, const char *key)
 {
 	struct deployment *d = ctx;
 	static char url[320];
-	if (strcmp(kind, "api") != 0) {
-		snprintf(url, sizeof url, "%s/", d->service_url);
-		return url;
-	}
-	if (!gateway_port(d->gateway, key) && !d->listen_err.code) {
-		unsigned port = d->config.take_port(d->config.ctx);
-		if (gateway_listen(d->gateway, key, port, &d->listen_err) == -ERR_BUSY) {
+	bool api = strcmp(kind, "api") == 0;
+	unsigned port =
+		api ? gateway_port(d->gateway, key) : function_urls_port(d->function_urls, key);
+	if (!port && !d->listen_err.code) {
+		port = d->config.take_port(d->config.ctx);
+		int rc = api ? gateway_listen(d->gateway, key, port, &d->listen_err)
+			     : function_urls_listen(d->function_urls, key, port, &d->listen_err);
+		if (rc == -ERR_BUSY) {
 			service_explain_busy(&d->listen_err, port);
 		}
+		port = api ? gateway_port(d->gateway, key)
+			   : function_urls_port(d->function_urls, key);
 	}
-	write_url(d, url, sizeof url, gateway_port(d->gateway, key));
+	write_url(d, url, sizeof url, port);
 	return url;
 }
 
@@ -388,7 +393,9 @@ static int swap_model(struct deployment *d, struct model *m, struct err *err)
 	}
 	auth_set_model(d->auth, m);
 	lambda_set_model(d->lambda, m);
+	invoke_api_set_model(d->invoke_api, m);
 	cognito_set_model(d->cognito, m);
+	function_urls_set_model(d->function_urls, m);
 	model_destroy(TAKE(d->retired));
 	return 0;
 }
@@ -660,6 +667,13 @@ static void create_rooms(struct deployment *d)
 		.events = { .on_refused = on_refused, .on_access_log = on_access_log },
 		.released = on_model_released,
 		.ctx = d });
+	d->function_urls = function_urls_create(&(struct function_urls_config){ .loop = e->loop,
+		.clock = e->clock,
+		.auth = d->auth,
+		.lambda = d->lambda,
+		.host = e->host,
+		.events = { .on_refused = on_refused },
+		.ctx = d });
 	d->cognito = cognito_create(&(struct cognito_config){ .clock = e->clock,
 		.auth = d->auth,
 		.store = d->config.store,
@@ -747,7 +761,7 @@ void deployment_close(struct deployment *d, void (*done)(void *ctx), void *ctx)
 {
 	d->closed = done;
 	d->closed_ctx = ctx;
-	d->closing_left = 1;
+	d->closing_left = 2;
 	LIST_FOR_SAFE (node, &d->providers) {
 		struct provider *p = container_of(node, struct provider, link);
 		d->closing_left++;
@@ -755,6 +769,7 @@ void deployment_close(struct deployment *d, void (*done)(void *ctx), void *ctx)
 		free(p->issuer);
 		free(p);
 	}
+	function_urls_close(d->function_urls, 500, on_part_closed, d);
 	gateway_close(d->gateway, 500, on_part_closed, d);
 }
 

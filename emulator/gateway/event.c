@@ -5,6 +5,22 @@
 #include "emulator/gateway/event_context.h"
 #include "emulator/gateway/event_parts.h"
 #include "emulator/gateway/headers.h"
+#include "proxy/base/ids.h"
+
+#include <stdio.h>
+
+void event_trace_id(const struct http_request *http, int64_t now_ms, char out[EVENT_TRACE_LEN])
+{
+	struct span given = http_header_get(http, "x-amzn-trace-id");
+	if (span_starts(given, SPAN("Root=1-")) && given.len < EVENT_TRACE_LEN) {
+		memcpy(out, given.ptr, given.len);
+		out[given.len] = '\0';
+		return;
+	}
+	char unique[25];
+	id_random(unique, 24, ID_HEX);
+	snprintf(out, EVENT_TRACE_LEN, "Root=1-%08x-%s", (unsigned)(now_ms / 1000), unique);
+}
 
 /* --- payload 2.0 ---------------------------------------------------------------------------- */
 

@@ -30,6 +30,9 @@ void event_write(const struct event_input *in, bool v2, struct buf *out);
  * identity sources. in->verdict is not used. */
 void event_write_authorizer(const struct event_input *in, bool v2, struct span arn,
 	const struct span *sources, size_t n_sources, struct buf *out);
+#define EVENT_TRACE_LEN 48
+/* The trace that the request belongs to: the one that its client began, or a new one. NUL-terminated. */
+void event_trace_id(const struct http_request *http, int64_t now_ms, char out[EVENT_TRACE_LEN]);
 /* True if a body of this content type is given as text, not base64 (2.3). ptr NULL: no header. */
 bool event_body_is_text(struct span content_type);
 /* x-forwarded-for as the integration sees it: the client's own, if any, then the peer. */

@@ -21,7 +21,8 @@ static void add_domain(const struct event_input *in, struct buf *out)
 		n++;
 	}
 	EVENT_STR(out, ",\"domainName\":", host);
-	EVENT_STR(out, ",\"domainPrefix\":", span_n(host.ptr, n));
+	EVENT_STR(out,
+		",\"domainPrefix\":", in->function_url ? span_of(in->api_id) : span_n(host.ptr, n));
 }
 
 static void add_amr(const struct auth_iam *iam, struct buf *out)

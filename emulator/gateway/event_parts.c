@@ -175,9 +175,18 @@ bool event_body_is_text(struct span content_type)
 	return text && charset_is_utf8(rest);
 }
 
+/* A form is text to a function URL (lambda.md 7) and base64 to an HTTP API (2.3). */
+static bool is_form(struct span content_type)
+{
+	struct span rest = content_type;
+	return rest.ptr &&
+	       span_iis(span_trim(span_cut(&rest, ';')), "application/x-www-form-urlencoded");
+}
+
 void event_add_body(const struct event_input *in, struct buf *out)
 {
-	if (event_body_is_text(http_header_get(in->http, "content-type"))) {
+	struct span type = http_header_get(in->http, "content-type");
+	if (event_body_is_text(type) || (in->function_url && is_form(type))) {
 		json_add_string(out, in->http->body);
 		EVENT_LIT(out, ",\"isBase64Encoded\":false");
 	} else {

@@ -18,8 +18,6 @@
  *
  * The struct lives in the request's arena and so dies with its http_exchange: whatever ends an exchange
  * does its book-keeping first (settle) and hands over the answer as its last act. */
-#include <stdio.h>
-
 #include "emulator/gateway/cors.h"
 #include "emulator/gateway/exchange_internal.h"
 #include "proxy/base/alloc.h"
@@ -277,20 +275,6 @@ static void route(struct exchange *e)
 
 /* --- beginning ------------------------------------------------------------------------------------------- */
 
-/* A trace that the client began goes on; else a new one begins. */
-static void choose_trace(struct exchange *e)
-{
-	struct span given = http_header_get(e->http, "x-amzn-trace-id");
-	if (span_starts(given, SPAN("Root=1-")) && given.len < sizeof e->trace_id) {
-		memcpy(e->trace_id, given.ptr, given.len);
-		return;
-	}
-	char unique[25];
-	id_random(unique, 24, ID_HEX);
-	snprintf(e->trace_id, sizeof e->trace_id, "Root=1-%08x-%s",
-		(unsigned)(e->event.now_ms / 1000), unique);
-}
-
 void exchange_begin(struct exchange_env *env, struct snapshot_api *api, const char *api_key,
 	bool starting, struct http_exchange *x)
 {
@@ -311,7 +295,7 @@ void exchange_begin(struct exchange_env *env, struct snapshot_api *api, const ch
 		.request_id = e->request_id,
 		.trace_id = e->trace_id,
 		.now_ms = clock_now_ms(env->config->clock) };
-	choose_trace(e);
+	event_trace_id(http, e->event.now_ms, e->trace_id);
 	e->context.event = &e->event;
 	e->path = http->path;
 	e->info = (struct gateway_request){ e->request_id, api_key, http->method, http->target, "",

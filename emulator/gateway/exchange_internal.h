@@ -34,7 +34,7 @@ struct exchange {
 	struct snapshot_api *api; /* holds its snapshot; NULL: no such API */
 	enum exchange_state state;
 	char request_id[GATEWAY_ID_LEN + 1];
-	char trace_id[48];
+	char trace_id[EVENT_TRACE_LEN];
 	uint64_t started_ns, invoked_ns;
 	const struct model_stage *stage;
 	struct span path; /* without the stage's segment */

@@ -60,8 +60,9 @@ static void on_payload(struct exchange *e, struct span payload)
 	struct err err = ERR_INIT;
 	reply_init(&r, e->http->arena);
 	buf_clear(&e->env->body);
-	if (reply_from_lambda(
-		    &r, payload, e->match.route->integration->payload_v2, &e->env->body, &err)) {
+	if (reply_from_lambda(&r, payload,
+		    e->match.route->integration->payload_v2 ? REPLY_V2 : REPLY_V1, &e->env->body,
+		    &err)) {
 		e->context.integration_error = "the function's result is malformed";
 		exchange_refuse(e, 500, "result", err.msg);
 		return;

@@ -311,21 +311,45 @@ static bool has_header(const struct reply *r, const char *name)
 	return false;
 }
 
-static int structured(
-	struct reply *r, const struct result *res, bool v2, struct buf *scratch, struct err *err)
+static int read_head(
+	struct reply *r, const struct result *res, enum reply_format format, struct err *err)
 {
-	if (read_status(r, res->status, err) || (v2 && add_cookies(r, res->cookies, err)) ||
-		add_headers(r, res->headers, "headers", add_value, err) ||
-		(!v2 && add_headers(r, res->multi_headers, "multiValueHeaders", add_values, err)) ||
-		read_body(r, res, scratch, err)) {
-		return -(int)ERR_INVALID;
+	bool v1 = format == REPLY_V1;
+	return read_status(r, res->status, err) || (!v1 && add_cookies(r, res->cookies, err)) ||
+			       add_headers(r, res->headers, "headers", add_value, err) ||
+			       (v1 && add_headers(r, res->multi_headers, "multiValueHeaders",
+					      add_values, err))
+		       ? -(int)ERR_INVALID
+		       : 0;
+}
+
+static bool is_bodiless(const struct reply *r)
+{
+	return r->status == 204 || r->status == 304;
+}
+
+static void add_default_type(struct reply *r, struct span type)
+{
+	if (!is_bodiless(r) && !has_header(r, "content-type")) {
+		reply_header(r, SPAN("Content-Type"), type);
 	}
-	bool bodiless = r->status == 204 || r->status == 304;
-	if (bodiless) {
+}
+
+static int structured(struct reply *r, const struct result *res, enum reply_format format,
+	struct buf *scratch, struct err *err)
+{
+	int rc = read_head(r, res, format, err);
+	if (!rc) {
+		rc = read_body(r, res, scratch, err);
+	}
+	if (rc) {
+		return rc;
+	}
+	if (is_bodiless(r)) {
 		r->body = SPAN("");
-	} else if (!has_header(r, "content-type")) {
-		reply_header(r, SPAN("Content-Type"), SPAN("text/plain; charset=utf-8"));
 	}
+	add_default_type(r,
+		format == REPLY_URL ? SPAN("application/json") : SPAN("text/plain; charset=utf-8"));
 	return 0;
 }
 
@@ -341,14 +365,14 @@ static void inferred(struct reply *r, struct span payload, struct buf *scratch)
 	}
 }
 
-int reply_from_lambda(
-	struct reply *r, struct span payload, bool v2, struct buf *scratch, struct err *err)
+int reply_from_lambda(struct reply *r, struct span payload, enum reply_format format,
+	struct buf *scratch, struct err *err)
 {
 	struct result res;
 	int rc = 0;
 	if (read_result(payload, &res) && res.status.ptr) {
-		rc = structured(r, &res, v2, scratch, err);
-	} else if (v2) {
+		rc = structured(r, &res, format, scratch, err);
+	} else if (format != REPLY_V1) {
 		inferred(r, payload, scratch);
 	} else {
 		return err_set(err, ERR_INVALID,
@@ -358,6 +382,23 @@ int reply_from_lambda(
 	if (!rc && scratch->overflow) {
 		rc = err_set(
 			err, ERR_LIMIT, "the result's body is larger than %zu bytes", scratch->max);
+	}
+	return rc;
+}
+
+int reply_from_prelude(struct reply *r, struct span prelude, struct err *err)
+{
+	struct result res;
+	if (!read_result(prelude, &res)) {
+		return err_set(err, ERR_INVALID, "the stream's prelude is no JSON object");
+	}
+	if (!res.status.ptr) {
+		res.status = SPAN("200");
+	}
+	int rc = read_head(r, &res, REPLY_URL, err);
+	if (!rc) {
+		/* What a prelude that names no type gets is unconfirmed: that of a stream without one. */
+		add_default_type(r, SPAN("application/octet-stream"));
 	}
 	return rc;
 }

@@ -21,13 +21,24 @@ void reply_header(struct reply *r, struct span name, struct span value);
 /* Takes off every header for which drop() is true. */
 void reply_drop(struct reply *r, bool (*drop)(struct span name));
 
-/* From a Lambda proxy result in payload 2.0 or 1.0. The body points into payload or scratch. On a shape
+/* Whose rules read a function's result: payload 1.0 and 2.0 of HTTP APIs, function URLs (2.0 but for the
+ * content type of what does not name one; lambda.md 7). */
+enum reply_format {
+	REPLY_V1,
+	REPLY_V2,
+	REPLY_URL
+};
+
+/* From a Lambda proxy result. The body points into payload or scratch. On a shape
  * that the service answers with 500, returns the negative code and says in err what is wrong with
  * the result, for the terminal; r is then half made. Headers that belong to the connection, and
  * those that the gateway sets, are left out. Nothing that a handler returns can break a header line:
  * values with control characters are such a shape. */
-int reply_from_lambda(struct reply *r, struct span payload, bool v2, struct buf *scratch,
-	struct err *err) MUST_CHECK;
+int reply_from_lambda(struct reply *r, struct span payload, enum reply_format format,
+	struct buf *scratch, struct err *err) MUST_CHECK;
+/* From the prelude of a streamed result, {"statusCode","headers","cookies"}: all but the body, which
+ * follows. Without a statusCode it is 200. Errors as above. */
+int reply_from_prelude(struct reply *r, struct span prelude, struct err *err) MUST_CHECK;
 
 /* The gateway's own error: status, content-type and the exact body. Also replaces a half-made one. */
 void reply_error(struct reply *r, int status);

@@ -623,6 +623,10 @@ void invoke_api_request(struct invoke_api *api, struct http_exchange *x)
 	struct call c = { .api = api, .x = x, .r = http_request(x) };
 	struct span name;
 	c.operation = match(c.r, &name);
+	if (!api->model) {
+		api_error_reply(x, 500, "ServiceException", "the app's stacks are not there yet");
+		return;
+	}
 	if (c.operation == LIST) {
 		list_functions(api, x);
 		return;

@@ -233,14 +233,14 @@ bool build_may_invoke(const struct builder *b, const struct model_function *f,
 	return false;
 }
 
-/* An AuthType NONE URL answers the world only if a permission says so (reference api-gateway 12). */
+/* A URL of AuthType NONE answers the world only if a permission for that type says so (reference api-gateway 12). */
 static bool url_public(const struct builder *b, const struct model_function *f)
 {
 	for (size_t i = 0; i < b->n_permissions; i++) {
 		const struct build_permission *p = &b->permissions[i];
 		if (p->function == f && strcmp(p->principal, "*") == 0 &&
 			like(p->action, "lambda:InvokeFunctionUrl") &&
-			(!*p->url_auth || strcmp(p->url_auth, "NONE") == 0)) {
+			(!*p->url_auth || strcmp(p->url_auth, f->url_auth) == 0)) {
 			return true;
 		}
 	}

@@ -1,0 +1,65 @@
+// Handlers that behave as badly as they can. What one of them does that others may not see goes through
+// files whose names come with the event.
+
+const { spawn } = require("node:child_process");
+const { writeFileSync } = require("node:fs");
+
+let count = 0;
+const never = () => new Promise((resolve) => setTimeout(resolve, 1 << 30));
+
+exports.count = async () => ({ count: ++count, pid: process.pid });
+exports.hang = () => never();
+exports.spin = async () => {
+	console.log("spinning");
+	for (;;);
+};
+exports.hangWithChildren = async ({ file }) => {
+	const child = spawn("sh", ["-c", "sleep 1000 & echo $! ; wait"], { stdio: ["ignore", "pipe", "inherit"] });
+	child.stdout.once("data", (text) => writeFileSync(file, `${child.pid} ${text}`));
+	await never();
+};
+exports.exit = async ({ code }) => process.exit(code);
+exports.kill = async ({ signal }) => {
+	process.kill(process.pid, signal);
+	await never();
+};
+exports.reject = async () => {
+	Promise.reject(new Error("nobody catches it"));
+	await never();
+};
+exports.uncaught = async () => {
+	setTimeout(() => {
+		throw new TypeError("in a timer");
+	}, 1);
+	await never();
+};
+exports.memory = async () => {
+	const all = [];
+	for (;;) {
+		all.push(new Array(1e5).fill(all.length));
+	}
+};
+exports.later = async ({ text }) => {
+	setTimeout(() => console.log(`later: ${text}`), 20);
+	return "answered";
+};
+exports.chatter = async ({ bytes }) => {
+	process.stdout.write(`${"x".repeat(1023)}\n`.repeat(bytes / 1024));
+	return bytes;
+};
+exports.binary = async () => {
+	process.stdout.write(Buffer.from([0, 255, 254, 10, 128, 10]));
+	process.stderr.write("to stderr, no newline");
+	return "wrote";
+};
+exports.large = async ({ bytes }) => "x".repeat(bytes);
+exports.sleep = async ({ ms }) => {
+	await new Promise((resolve) => setTimeout(resolve, ms));
+	return process.pid;
+};
+exports.echo = async (event) => event;
+exports.fail = async (event, context) => {
+	console.log(`attempt ${context.awsRequestId}`);
+	throw new Error("always");
+};
+exports.context = async (event, context) => ({ ...context, remaining: context.getRemainingTimeInMillis() });
