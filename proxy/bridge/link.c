@@ -304,16 +304,25 @@ struct lws_context *link_context_create(uv_loop_t *loop, struct link_source *sou
 	return lws;
 }
 
+#define CLOSE_TURNS 4
+
 struct context_close {
 	struct lws_context *lws;
 	struct timer *timer;
+	unsigned turns; /* of the loop, still to come */
 	void (*done)(void *ctx);
 	void *ctx;
 };
 
-static void on_context_idle(void *ctx)
+/* The loop's time stands still within a turn, so each call is in a turn of its own, however long that one took. */
+static void on_context_turn(void *ctx)
 {
 	struct context_close c = *(struct context_close *)ctx;
+	if (c.turns > 0) {
+		((struct context_close *)ctx)->turns--;
+		timer_arm(c.timer, 1);
+		return;
+	}
 	timer_close(c.timer);
 	free(ctx);
 	lws_context_destroy(c.lws);
@@ -326,10 +335,10 @@ void link_context_close(
 	struct lws_context *lws, uv_loop_t *loop, void (*done)(void *ctx), void *ctx)
 {
 	struct context_close *c = xalloc(sizeof *c);
-	*c = (struct context_close){ lws, NULL, done, ctx };
+	*c = (struct context_close){ .lws = lws, .turns = CLOSE_TURNS, .done = done, .ctx = ctx };
 	/* With a foreign loop the first call closes and the second frees; between them the loop must
-	 * have run the close callbacks of lws's handles, which takes it two turns. */
+	 * have run the close callbacks of lws's handles: first its sockets', then those that the last of them closes. */
 	lws_context_destroy(lws);
-	c->timer = timer_open(loop, on_context_idle, c);
-	timer_arm(c->timer, 10);
+	c->timer = timer_open(loop, on_context_turn, c);
+	timer_arm(c->timer, 1);
 }
