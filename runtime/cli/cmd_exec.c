@@ -3,10 +3,11 @@
  *
  * Happy path: up -> ready -> COMMAND starts with the addresses in its environment -> ends -> down.
  * Failures: the app does not come up (1, COMMAND never starts); COMMAND cannot be started (127 or 126, as a
- * shell says); a signal is passed on to COMMAND and we end when it does; we are killed: the kernel kills
- * COMMAND (pdeathsig), and the next exec sweeps the folder we left. */
+ * shell says); a signal is passed on to COMMAND and we end when it does; we are killed: the guard ends COMMAND
+ * and all that it started, and the next exec sweeps the folder we left. */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
@@ -35,10 +36,16 @@ static void on_command_exit(uv_process_t *process, int64_t status, int signal_nu
 	run_stop(signal_number ? 128 + signal_number : (int)status);
 }
 
+/* Then Ctrl-C has reached COMMAND without us, and a second one means "at once" to many a test runner. */
+static bool in_foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 static bool pass_on(void *ctx, int number)
 {
 	struct exec *e = ctx;
-	if (e->started) {
+	if (e->started && !(number == SIGINT && in_foreground())) {
 		uv_kill(e->process.pid, number);
 	}
 	return e->started;
@@ -63,9 +70,9 @@ static void start_command(struct exec *e, const cJSON *endpoints)
 	console_flush();
 	int rc = uv_spawn(e->loop, &e->process, &o);
 	if (rc) {
-		console_problem("cannot run '%s': %s", e->options->child[0], uv_strerror(rc));
+		console_problem("cannot start a process: %s", uv_strerror(rc));
 		uv_close((uv_handle_t *)&e->process, NULL);
-		run_stop(rc == UV_ENOENT ? 127 : 126);
+		run_stop(126);
 	} else {
 		e->started = true;
 		run_on_signal(pass_on, e);

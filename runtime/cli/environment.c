@@ -1,11 +1,9 @@
 #include "runtime/cli/environment.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "proxy/base/alloc.h"
-
-#define SETPRIV "/usr/bin/setpriv"
+#include "runtime/cli/guard.h"
 
 extern char **environ;
 
@@ -63,22 +61,15 @@ char **environment_take(struct environment *e)
 
 char **environment_guard(struct environment *e, char *const *argv)
 {
+	static char self[] = "/proc/self/exe", word[] = GUARD_WORD;
 	size_t n = 0;
 	while (argv[n]) {
 		n++;
 	}
-	static char setpriv[] = SETPRIV, flag[] = "--pdeathsig", sig[] = "KILL", end[] = "--";
-	e->argv = xcalloc(n + 5, sizeof *e->argv);
-	size_t at = 0;
-	if (access(SETPRIV, X_OK) == 0) {
-		e->argv[at++] = setpriv;
-		e->argv[at++] = flag;
-		e->argv[at++] = sig;
-		e->argv[at++] = end;
-	}
-	for (size_t i = 0; i < n; i++) {
-		e->argv[at++] = argv[i];
-	}
+	e->argv = xcalloc(n + 3, sizeof *e->argv);
+	e->argv[0] = self;
+	e->argv[1] = word;
+	memcpy(e->argv + 2, argv, n * sizeof *argv);
 	return e->argv;
 }
 

@@ -20,5 +20,5 @@ void environment_for_app(struct environment *e, const cJSON *endpoints, const ch
 	const char *access_key, const char *secret);
 /* The list, still owned by e. */
 char **environment_take(struct environment *e);
-/* argv so wrapped that the kernel kills the command when we die, where the system can; owned by e. */
+/* argv under a guard (guard.h); owned by e. */
 char **environment_guard(struct environment *e, char *const *argv);
