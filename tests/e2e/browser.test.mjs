@@ -47,14 +47,14 @@ const colours = (page, png) =>
 	}, png.toString("base64"));
 
 test("the login page in a browser", async (t) => {
-	const program = await Program.start(t, copyApp(t, "api-auth-auth0"));
+	const program = await Program.start(t, copyApp("api-auth-auth0"));
 	const application = await startApplication(t);
-	const shots = process.env.E2E_SCREENSHOTS ?? tempDir(t);
-	const context = await chromium.launchPersistentContext(path.join(tempDir(t), "profile"), {
+	const shots = process.env.E2E_SCREENSHOTS ?? tempDir();
+	const context = await chromium.launchPersistentContext(path.join(tempDir(), "profile"), {
 		executablePath: "/usr/bin/chromium",
 		args: FLAGS,
 		headless: true,
-		env: { ...process.env, HOME: tempDir(t) },
+		env: { ...process.env, HOME: tempDir() },
 		viewport: { width: 1000, height: 720 },
 	});
 	t.after(() => context.close());

@@ -42,7 +42,7 @@ print(db.execute("SELECT pem FROM keys WHERE kid = ?", (sys.argv[2],)).fetchone(
 }
 
 test("the login provider's stand-in", async (t) => {
-	const program = await Program.start(t, copyApp(t, "api-auth-auth0"));
+	const program = await Program.start(t, copyApp("api-auth-auth0"));
 	const { login } = program;
 
 	const codeLogin = async (scope) => {

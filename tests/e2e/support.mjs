@@ -24,6 +24,17 @@ const START_MS = 60_000;
 const STOP_MS = 20_000;
 const STEP_MS = 20_000;
 
+const running = new Set();
+const tempDirs = [];
+process.on("exit", () => {
+	for (const program of running) {
+		program.killAll();
+	}
+	for (const dir of tempDirs) {
+		rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+	}
+});
+
 const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The developer's shell without his AWS account. */
@@ -56,15 +67,16 @@ export async function eventually(what, ask, ms = STEP_MS) {
 	throw new Error(`${what}: not within ${ms} ms`, { cause: last });
 }
 
-export function tempDir(t) {
+/** Lives as long as this process: programs may write into it until they are killed at the end. */
+export function tempDir() {
 	const dir = mkdtempSync(path.join(tmpdir(), "offstage-e2e-"));
-	t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+	tempDirs.push(dir);
 	return dir;
 }
 
 /** A copy of fixtures/apps/NAME in a folder of its own. */
-export function copyApp(t, name) {
-	const dir = path.join(tempDir(t), name);
+export function copyApp(name) {
+	const dir = path.join(tempDir(), name);
 	cpSync(path.join(SOURCE, "fixtures/apps", name), dir, {
 		recursive: true,
 		filter: (file) => !/\/(\.offstage|node_modules)$/.test(file),
@@ -121,12 +133,6 @@ export function assertForbidden(response, why) {
 
 // --- what a program holds --------------------------------------------------------------------------
 
-const running = new Set();
-process.on("exit", () => {
-	for (const program of running) {
-		program.killAll();
-	}
-});
 
 /** Processes that were started, at whatever depth, with this mark in their environment. */
 function processesWith(mark) {
@@ -195,7 +201,12 @@ export class Program {
 		// A process group of its own, as a shell gives it: Ctrl-C goes to all of it.
 		this.#child = spawn(OFFSTAGE, ["start", "--port", "0", "--stage", stage, ...args], {
 			cwd: dir,
-			env: cleanEnv({ HOME: this.home, [name]: value, ...env }),
+			env: cleanEnv({
+				HOME: this.home,
+				UBSAN_OPTIONS: "print_stacktrace=1",
+				[name]: value,
+				...env,
+			}),
 			stdio: ["ignore", "pipe", "pipe"],
 			detached: true,
 		});

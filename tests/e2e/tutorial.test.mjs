@@ -45,7 +45,7 @@ const STEP_6 = `export async function handler(event) {
 `;
 
 test("the tutorial runs, start to finish", async (t) => {
-	const dir = copyApp(t, "api-auth-auth0");
+	const dir = copyApp("api-auth-auth0");
 	const privateFile = path.join(dir, "backend/functions/private.ts");
 	const original = readFileSync(privateFile, "utf8");
 	const program = await Program.start(t, dir);
