@@ -41,7 +41,8 @@ struct runtime_api {
 	enum phase phase;
 	bool closed;
 	const struct runtime_event *current;
-	const struct runtime_event *ahead[RUNTIME_MAX_AHEAD]; /* delivered, not begun; oldest first */
+	const struct runtime_event
+		*ahead[RUNTIME_MAX_AHEAD]; /* delivered, not begun; oldest first */
 	unsigned n_ahead;
 	struct list parked; /* struct parked, oldest first */
 	unsigned n_parked;
@@ -500,7 +501,9 @@ struct runtime_api *runtime_api_open(
 		.max_body = MAX_STREAM,
 		.body_timeout_ms = SILENCE_MS,
 		.idle_timeout_ms = UINT32_MAX,
-		.pipeline = 4 + config->prefetch,
+		/* One after the other, each event's answer and the GET next behind it wait in line until the
+		 * older GET next are used up. A line that is cut shorter never moves again. */
+		.pipeline = 4 + 3 * config->prefetch,
 	};
 	a->server = http_server_open(loop, "127.0.0.1", 0, &server, err);
 	if (!a->server) {

@@ -311,7 +311,8 @@ static struct seat *find_ahead(const struct pool_function *f)
 	LIST_FOR (node, &f->seats) {
 		struct seat *s = container_of(node, struct seat, link);
 		if (s->state == SEAT_BUSY && s->n_ahead < most &&
-			(!best || s->n_ahead < best->n_ahead) && c->ops->has_room(c->ctx, s, true) &&
+			(!best || s->n_ahead < best->n_ahead) &&
+			c->ops->has_room(c->ctx, s, true) &&
 			c->ops->running_ms(c->ctx, s) < AHEAD_PEAK_MS) {
 			best = s;
 		}
@@ -494,8 +495,7 @@ void pool_seat_ended(struct seat *s, enum seat_end end, const char *type, struct
 	seat_free(s);
 	count_waiting(f);
 	while (!list_empty(unstarted)) {
-		struct invocation *last =
-			container_of(unstarted->prev, struct invocation, link);
+		struct invocation *last = container_of(unstarted->prev, struct invocation, link);
 		list_remove(&last->link);
 		queue_put(f, last, true);
 	}

@@ -227,6 +227,27 @@ static void answers_and_reuses_the_process(void **state)
 	assert_non_null(strstr(call(fx, "{}")->body, "{\"n\":2,"));
 }
 
+/* One after the other and in bursts, far more than the process may hold ahead: the line of waiting GET next
+ * must never come to a stop. */
+static void one_process_goes_on_and_on(void **state)
+{
+	struct fixture *fx = *state;
+	open_function(fx, "index.handler", "nodejs18.x");
+	for (int i = 0; i < 40; i++) {
+		assert_true(call(fx, "{}")->ok);
+	}
+	for (int burst = 0; burst < 20; burst++) {
+		for (int i = 0; i < 12; i++) {
+			send_event(fx, "{}");
+		}
+		run_until_answered(fx);
+	}
+	for (unsigned n = 1; n <= fx->n_sent; n++) {
+		assert_true(fx->answers[n].ok);
+	}
+	assert_true(call(fx, "{}")->ok);
+}
+
 static void error_bodies_pass_unchanged(void **state)
 {
 	struct fixture *fx = *state;
@@ -459,6 +480,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		TEST(answers_and_reuses_the_process),
+		TEST(one_process_goes_on_and_on),
 		TEST(error_bodies_pass_unchanged),
 		TEST(exits_are_errors_and_the_next_gets_a_new_process),
 		TEST(time_outs_kill_even_a_busy_loop),
