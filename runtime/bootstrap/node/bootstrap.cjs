@@ -94,10 +94,13 @@ class Runtime {
 	}
 }
 
-function main() {
+async function main() {
 	process.setSourceMapsEnabled(true);
 	writeThrough();
 	if (takeNumber('OFFSTAGE_SPARE')) {
+		await require('./rehearsal.cjs')
+			.rehearse()
+			.catch(() => {}); // it is only slower without
 		require('./spare.cjs').awaitAssignment();
 	}
 	patchConsole();
