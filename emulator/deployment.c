@@ -543,7 +543,9 @@ void deployment_remove_agent(struct deployment *d, struct bridge_peer *p, const 
 		if (a->peer != p) {
 			continue;
 		}
-		console_line(STYLE_YELLOW, "%s has left: %s", bridge_peer_name(p), why);
+		if (!d->config.emulator->own_agent) {
+			console_line(STYLE_YELLOW, "%s has left: %s", bridge_peer_name(p), why);
+		}
 		/* Off the list first, so that nothing new goes to it while its work ends. */
 		list_remove(&a->link);
 		struct lost lost = { d, a };
@@ -664,7 +666,9 @@ static void create_rooms(struct deployment *d)
 		.lambda = d->lambda,
 		.http = d->config.http,
 		.host = e->host,
-		.events = { .on_refused = on_refused, .on_access_log = on_access_log },
+		/* Only machines read it; on a terminal REQUEST and RESPONSE say it better. */
+		.events = { .on_refused = on_refused,
+			.on_access_log = console_is_json() ? on_access_log : NULL },
 		.released = on_model_released,
 		.ctx = d });
 	d->function_urls = function_urls_create(&(struct function_urls_config){ .loop = e->loop,

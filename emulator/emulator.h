@@ -26,6 +26,7 @@ struct emulator_config {
 	const char *const *allow_callbacks;
 	size_t n_allow_callbacks;
 	bool remote_login;
+	bool own_agent; /* the one agent is this program's other half: its coming and going is no news */
 };
 
 struct emulator *emulator_open(const struct emulator_config *config, struct err *err) MUST_CHECK;

@@ -250,9 +250,6 @@ void narrate_login(const char *issuer, const char *user, const char *detail)
 
 void narrate_access_log(const char *api, struct span line)
 {
-	if (!console_is_json()) {
-		return; /* REQUEST and RESPONSE say it better; the log is for machines */
-	}
 	struct buf b = BUF_INIT(4u << 20);
 	buf_add_char(&b, '{');
 	json_add_member(&b, "api", span_of(api));

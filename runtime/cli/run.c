@@ -223,7 +223,8 @@ static int open_emulator(struct running *r, struct err *err)
 					    .credentials_file = o->credentials,
 					    .allow_callbacks = o->allow_callbacks,
 					    .n_allow_callbacks = o->n_allow_callbacks,
-					    .remote_login = o->remote_login },
+					    .remote_login = o->remote_login,
+					    .own_agent = run->app_dir != NULL },
 		err);
 	if (!r->emulator) {
 		return -(int)err->code;
