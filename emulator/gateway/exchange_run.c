@@ -1,6 +1,7 @@
 /* The integration of an exchange: a function (invoking) or an HTTP backend (relaying). */
 #include "emulator/gateway/exchange_internal.h"
 #include "proxy/base/alloc.h"
+#include "proxy/base/json.h"
 
 /* --- invoking --------------------------------------------------------------------------------------- */
 
@@ -76,6 +77,15 @@ static const char *first_of(const char *a, const char *b)
 	return a && *a ? a : b;
 }
 
+/* What the function threw, in its own words: "TypeError: x is not a function". */
+static const char *error_words(const struct exchange *e, const struct lambda_result *result)
+{
+	AUTO_JSON cJSON *payload = json_parse(result->payload, NULL);
+	const char *message = json_str(payload, "errorMessage");
+	const char *type = first_of(result->error_type, "Error");
+	return message ? arena_printf(e->http->arena, "%s: %.500s", type, message) : type;
+}
+
 /* A throttled or impossible invocation is a failed one to the HTTP API: 500 (lambda.md 6 has it for REST
  * APIs; for HTTP APIs the only statuses in any source are 500 and 503, and 503 is the timeout). */
 static void on_result(void *ctx, const struct lambda_result *result)
@@ -91,8 +101,8 @@ static void on_result(void *ctx, const struct lambda_result *result)
 	case LAMBDA_FUNCTION_ERROR:
 		e->context.endpoint_status = 200;
 		e->context.integration_error = arena_strdup(e->http->arena, result->error_type);
-		exchange_refuse(
-			e, 500, "function error", first_of(result->detail, result->error_type));
+		exchange_refuse(e, 500, "function error",
+			first_of(result->detail, error_words(e, result)));
 		return;
 	case LAMBDA_THROTTLED:
 		e->context.endpoint_status = 429;

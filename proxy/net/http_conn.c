@@ -346,7 +346,7 @@ static void fault(struct http_conn *c, enum http_fault fault, const char *detail
 		return;
 	}
 	int status = fault_status[fault];
-	struct http_header type = { SPAN("content-type"), SPAN("application/json") };
+	struct http_header type = { SPAN("Content-Type"), SPAN("application/json") };
 	char body[64];
 	snprintf(body, sizeof body, "{\"message\":\"%s\"}", http_reason(status));
 	struct http_reply reply = {

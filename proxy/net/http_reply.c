@@ -204,20 +204,17 @@ static void add_head(struct http_exchange *x, const struct http_reply *reply, in
 	add_status_line(b, reply->status);
 	add_headers(b, reply);
 	if (c->server->config.send_date) {
-		add_header(b, SPAN("date"), span_of(http_server_date(c->server)));
+		add_header(b, SPAN("Date"), span_of(http_server_date(c->server)));
 	}
 	if (x->chunked) {
-		buf_add_span(b, SPAN("transfer-encoding: chunked\r\n"));
+		buf_add_span(b, SPAN("Transfer-Encoding: chunked\r\n"));
 	} else if (length >= 0 && status_has_body(reply->status)) {
-		buf_add_span(b, SPAN("content-length: "));
+		buf_add_span(b, SPAN("Content-Length: "));
 		buf_add_u64(b, (uint64_t)length);
 		buf_add_span(b, SPAN("\r\n"));
 	}
-	if (!x->keep_alive) {
-		buf_add_span(b, SPAN("connection: close\r\n"));
-	} else if (x->req.minor == 0) {
-		buf_add_span(b, SPAN("connection: keep-alive\r\n"));
-	}
+	/* HTTP/1.1 needs no word for keeping it; the service says so all the same (api-gateway.md 4.4). */
+	buf_add_span(b, x->keep_alive ? SPAN("Connection: keep-alive\r\n") : SPAN("Connection: close\r\n"));
 	buf_add_span(b, SPAN("\r\n"));
 }
 

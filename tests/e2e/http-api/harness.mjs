@@ -105,12 +105,18 @@ export class Template {
 	}
 }
 
-/** The program on this template, under --json so that its events can be read. */
-export async function startApp(t, template, { args = [] } = {}) {
+/** Runs `fn` with the program on this template, under --json so that its events can be read. */
+export async function withApp(t, template, fn, { args = [] } = {}) {
 	const dir = path.join(tempDir(t), "http-api");
 	template.write(dir);
 	const program = await Program.start(t, dir, { args: ["--json", ...args] });
-	return program;
+	try {
+		await fn(program);
+	} finally {
+		await program.stop("SIGINT");
+	}
+	// A sanitizer's report, or a failed check, is on stderr.
+	assert.doesNotMatch(program.stderr, /Sanitizer|ENSURE/);
 }
 
 export const apiUrl = (program, id) => program.endpoints.apis[id];

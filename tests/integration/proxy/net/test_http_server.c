@@ -4,12 +4,13 @@
 #include "proxy/net/http_server.h"
 #include "proxy/net/timer.h"
 
-#define HEAD_200(len) "HTTP/1.1 200 OK\r\ncontent-length: " len "\r\n"
-#define REPLY_200(len, body) HEAD_200(len) "\r\n" body
-#define REPLY_CLOSE(len, body) HEAD_200(len) "connection: close\r\n\r\n" body
+#define HEAD_200(len) "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\n"
+#define KEPT "Connection: keep-alive\r\n\r\n"
+#define REPLY_200(len, body) HEAD_200(len) KEPT body
+#define REPLY_CLOSE(len, body) HEAD_200(len) "Connection: close\r\n\r\n" body
 #define BAD_REQUEST                                                                            \
-	"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 25\r\n" \
-	"connection: close\r\n\r\n{\"message\":\"Bad Request\"}"
+	"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 25\r\n" \
+	"Connection: close\r\n\r\n{\"message\":\"Bad Request\"}"
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 
 /* The handler under test: answers at once by path, or keeps the exchange until told. */
@@ -230,8 +231,8 @@ static void head_204_and_304_have_no_body(void **state)
 	setup(&f);
 	peer_send(&f.peer, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" GET("/204") GET("/304") GET("/"));
 	peer_expect(&f.peer,
-		HEAD_200("5") "\r\nHTTP/1.1 204 No Content\r\n\r\n"
-			      "HTTP/1.1 304 Not Modified\r\n\r\n" REPLY_200("5", "hello"));
+		HEAD_200("5") KEPT "HTTP/1.1 204 No Content\r\n" KEPT
+			      "HTTP/1.1 304 Not Modified\r\n" KEPT REPLY_200("5", "hello"));
 	teardown(&f);
 }
 
@@ -247,10 +248,10 @@ static void answers_in_pieces(void **state)
 	http_reply_begin(f.held[1], &r, 4);
 	assert_true(http_reply_write(f.held[0], SPAN("abc")));
 	assert_true(http_reply_write(f.held[1], SPAN("12")));
-	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" KEPT "3\r\nabc\r\n");
 	http_reply_write(f.held[0], SPAN(""));
 	http_reply_end(f.held[0]);
-	peer_expect(&f.peer, "0\r\n\r\n" HEAD_200("4") "\r\n12");
+	peer_expect(&f.peer, "0\r\n\r\n" HEAD_200("4") KEPT "12");
 	http_reply_write(f.held[1], SPAN("34"));
 	http_reply_end(f.held[1]);
 	peer_expect(&f.peer, "34");
@@ -266,7 +267,7 @@ static void a_piece_too_few_breaks_the_connection(void **state)
 	TURN_UNTIL(&f.peer, f.n_held == 1);
 	http_reply_begin(f.held[0], &(struct http_reply){ .status = 200 }, 4);
 	http_reply_write(f.held[0], SPAN("123"));
-	peer_expect(&f.peer, HEAD_200("4") "\r\n123");
+	peer_expect(&f.peer, HEAD_200("4") KEPT "123");
 	http_reply_end(f.held[0]);
 	peer_expect_eof(&f.peer);
 	assert_int_equal(f.n_gone, 0);
@@ -319,13 +320,13 @@ static void http_1_0(void **state)
 	struct fixture f;
 	setup(&f);
 	peer_send(&f.peer, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-	peer_expect(&f.peer, HEAD_200("5") "connection: keep-alive\r\n\r\nhello");
+	peer_expect(&f.peer, REPLY_200("5", "hello"));
 	peer_send(&f.peer, "GET /hold HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	TURN_UNTIL(&f.peer, f.n_held == 1);
 	http_reply_begin(f.held[0], &(struct http_reply){ .status = 200 }, -1);
 	http_reply_write(f.held[0], SPAN("until close"));
 	http_reply_end(f.held[0]);
-	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nuntil close");
+	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil close");
 	peer_expect_eof(&f.peer);
 	teardown(&f);
 }
@@ -341,7 +342,7 @@ static void what_waits_behind_a_closing_answer_is_gone(void **state)
 	TURN_UNTIL(&f.peer, f.n_held == 2);
 	http_reply_begin(f.held[0], &(struct http_reply){ .status = 200 }, -1);
 	http_reply_end(f.held[0]);
-	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
+	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 	peer_expect_eof(&f.peer);
 	shutdown(f.peer.fd, SHUT_WR);
 	TURN_UNTIL(&f.peer, f.n_gone == 1);
@@ -509,8 +510,8 @@ static void the_user_shapes_faults(void **state)
 	struct fixture f;
 	setup_with(&f, &(struct http_server_config){ .fault = shape_fault });
 	peer_send(&f.peer, "GET / HTTP/1.1\r\n\r\n");
-	peer_expect(&f.peer, "HTTP/1.1 400 Bad Request\r\ncontent-length: 6\r\n"
-			     "connection: close\r\n\r\nshaped");
+	peer_expect(&f.peer, "HTTP/1.1 400 Bad Request\r\nContent-Length: 6\r\n"
+			     "Connection: close\r\n\r\nshaped");
 	peer_expect_eof(&f.peer);
 	assert_string_equal(f.fault_detail, "0 no Host 127.0.0.1");
 	teardown(&f);
