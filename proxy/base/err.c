@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void format(struct err *err, enum err_code code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void format(
+	struct err *err, enum err_code code, const char *fmt, va_list ap)
 {
 	err->code = code;
 	vsnprintf(err->msg, sizeof err->msg, fmt, ap);
