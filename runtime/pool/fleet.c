@@ -269,6 +269,9 @@ static void on_ended(void *ctx, struct worker *w, const struct worker_end *end)
 			    : end->fate == FATE_INIT_TIMEOUT ? SEAT_INIT_TIMEOUT
 							     : SEAT_GONE;
 	f->workers--;
+	if (*end->reason) {
+		err_set(&f->start_error, ERR_UNAVAILABLE, "%s", end->reason);
+	}
 	pool_seat_ended(worker_owner(w), how, end->error_type, end->error, end->unstarted);
 	function_free_if_done(f);
 	watch_time(fl);

@@ -448,15 +448,21 @@ static void on_timer(void *ctx)
 
 /* ---- the end ---- */
 
+static void exit_reason(const struct child_end *end, char *out, size_t size)
+{
+	char text[64];
+	child_end_text(end, text, sizeof text);
+	bool silent = end->signal == 0 && end->status == 0;
+	snprintf(out, size, "Runtime exited %s%s",
+		silent ? "without providing a reason" : "with error: ", silent ? "" : text);
+}
+
 static void exit_message(
 	const struct worker *w, const struct child_end *end, char *out, size_t size)
 {
-	char reason[64];
-	child_end_text(end, reason, sizeof reason);
-	const char *id = w->run.inv ? w->run.inv->event.request_id : "";
-	bool silent = end->signal == 0 && end->status == 0;
-	snprintf(out, size, "RequestId: %s Error: Runtime exited %s%s", id,
-		silent ? "without providing a reason" : "with error: ", silent ? "" : reason);
+	char reason[96];
+	exit_reason(end, reason, sizeof reason);
+	snprintf(out, size, "RequestId: %s Error: %s", w->run.inv->event.request_id, reason);
 }
 
 static void answer_exit(struct worker *w, const struct child_end *end)
@@ -470,21 +476,6 @@ static void answer_exit(struct worker *w, const struct child_end *end)
 	char message[160];
 	exit_message(w, end, message, sizeof message);
 	answer_failure(w, "Runtime.ExitError", message);
-}
-
-/* What those who wait for this worker's init are told. */
-static void describe_init_failure(struct worker *w, const struct child_end *end)
-{
-	if (w->init_error_type) {
-		return;
-	}
-	char message[160];
-	exit_message(w, end, message, sizeof message);
-	w->init_error_type = xstrdup("Runtime.ExitError");
-	buf_add_char(&w->init_error, '{');
-	json_add_member(&w->init_error, "errorType", SPAN("Runtime.ExitError"));
-	json_add_member(&w->init_error, "errorMessage", span_of(message));
-	buf_add_char(&w->init_error, '}');
 }
 
 static void worker_free(struct worker *w)
@@ -508,19 +499,23 @@ static void on_child_ended(void *ctx, const struct child_end *end)
 	lines_flush(&w->lines[CHILD_STDOUT]);
 	lines_flush(&w->lines[CHILD_STDERR]);
 	bool starting = w->state == STARTING;
+	char reason[96] = "";
 	if (w->run.inv) {
 		answer_exit(w, end);
 		finish_run(w);
 		w->fate = FATE_DIED;
 	} else if (starting || w->fate == FATE_INIT_FAILED) {
-		describe_init_failure(w, end);
+		if (!w->init_error_type) {
+			w->init_error_type = xstrdup("Runtime.ExitError");
+			exit_reason(end, reason, sizeof reason);
+		}
 		w->fate = FATE_INIT_FAILED;
 	} else if (w->state != ENDING) {
 		w->fate = FATE_DIED;
 	}
 	set_state(w, ENDING);
 	struct worker_end fate = { w->fate, w->init_error_type ? w->init_error_type : "",
-		buf_span(&w->init_error), &w->ahead };
+		buf_span(&w->init_error), reason, &w->ahead };
 	w->events->on_ended(w->events->ctx, w, &fate);
 	worker_free(w);
 }

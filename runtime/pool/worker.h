@@ -35,7 +35,8 @@ enum worker_fate {
 struct worker_end {
 	enum worker_fate fate;
 	const char *error_type;
-	struct span error; /* valid for the call */
+	struct span error; /* valid for the call; empty: the process left no words, see `reason` */
+	const char *reason; /* "Runtime exited with error: exit status 1", or "" */
 	struct list *unstarted; /* struct invocation, handed back: run them elsewhere */
 };
 
