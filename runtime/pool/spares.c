@@ -9,7 +9,8 @@
 #include "runtime/pool/env.h"
 
 #define MAX_SIZES 4 /* memory sizes served; the least recently used makes room */
-#define REFILL_MS 30 /* the request that took the last one goes first */
+#define MAX_READY 2 /* of the size used last, so that two saves in a row find one each; else 1 */
+#define REFILL_MS 50 /* the request for which one was taken goes first; then one at a time */
 #define MAX_FAILURES 3 /* in a row: something is wrong with node itself */
 
 /* A process that nobody has taken yet. */
@@ -22,7 +23,8 @@ struct spare {
 struct size {
 	unsigned memory_mb; /* 0: an empty slot */
 	uint64_t used; /* the higher the later */
-	struct spare *ready; /* or NULL */
+	struct spare *ready[MAX_READY]; /* the oldest first */
+	size_t n_ready;
 };
 
 struct spares {
@@ -32,6 +34,7 @@ struct spares {
 	char **base;
 	struct size sizes[MAX_SIZES];
 	struct timer *timer;
+	bool armed;
 	uint64_t uses;
 	unsigned live; /* spares not taken whose end has not been seen */
 	unsigned failures;
@@ -61,18 +64,35 @@ static void on_spare_output(void *ctx, enum child_stream stream, struct span byt
 	log_debug("pool", "spare, stream %d: %.*s", (int)stream, SPAN_ARG(bytes));
 }
 
+static struct spare *size_pop(struct size *size, size_t at)
+{
+	struct spare *spare = size->ready[at];
+	size->n_ready--;
+	memmove(&size->ready[at], &size->ready[at + 1], (size->n_ready - at) * sizeof spare);
+	return spare;
+}
+
+static void forget(struct spares *s, const struct spare *spare, const struct child_end *end)
+{
+	for (size_t i = 0; i < MAX_SIZES; i++) {
+		struct size *size = &s->sizes[i];
+		for (size_t k = 0; k < size->n_ready; k++) {
+			if (size->ready[k] == spare) {
+				(void)size_pop(size, k);
+				s->failures++;
+				log_info("pool", "a spare process ended (status %d, signal %d)", end->status,
+					end->signal);
+				return;
+			}
+		}
+	}
+}
+
 static void on_spare_ended(void *ctx, const struct child_end *end)
 {
 	struct spare *spare = ctx;
 	struct spares *s = spare->owner;
-	for (size_t i = 0; i < MAX_SIZES; i++) {
-		if (s->sizes[i].ready == spare) {
-			s->sizes[i].ready = NULL;
-			s->failures++;
-			log_info("pool", "a spare process ended (status %d, signal %d)",
-				end->status, end->signal);
-		}
-	}
+	forget(s, spare, end);
 	free(spare);
 	s->live--;
 	finish_if_done(s);
@@ -95,7 +115,7 @@ static void boot(struct spares *s, struct size *size)
 	struct err err = ERR_INIT;
 	spare->child = child_open(&config, &err);
 	if (spare->child) {
-		size->ready = spare;
+		size->ready[size->n_ready++] = spare;
 		s->live++;
 	} else {
 		log_info("pool", "no spare process: %s", err.msg);
@@ -105,13 +125,51 @@ static void boot(struct spares *s, struct size *size)
 	arena_destroy(a);
 }
 
+static size_t wanted(const struct spares *s, const struct size *size)
+{
+	return size->memory_mb == 0 ? 0 : size->used == s->uses ? MAX_READY : 1;
+}
+
+/* The size that lacks one most urgently: none ready at all, or used last. */
+static struct size *lacking(struct spares *s)
+{
+	struct size *found = NULL;
+	for (size_t i = 0; i < MAX_SIZES; i++) {
+		struct size *size = &s->sizes[i];
+		if (size->n_ready >= wanted(s, size)) {
+			continue;
+		}
+		if (!found || size->n_ready < found->n_ready ||
+			(size->n_ready == found->n_ready && size->used > found->used)) {
+			found = size;
+		}
+	}
+	return found;
+}
+
+static void refill_soon(struct spares *s)
+{
+	if (!s->armed && !s->closing && lacking(s)) {
+		s->armed = true;
+		timer_arm(s->timer, REFILL_MS);
+	}
+}
+
 static void on_timer(void *ctx)
 {
 	struct spares *s = ctx;
-	for (size_t i = 0; i < MAX_SIZES && s->failures < MAX_FAILURES; i++) {
-		if (s->sizes[i].memory_mb && !s->sizes[i].ready) {
-			boot(s, &s->sizes[i]);
-		}
+	struct size *size = lacking(s);
+	s->armed = false;
+	if (size && s->failures < MAX_FAILURES) {
+		boot(s, size);
+		refill_soon(s);
+	}
+}
+
+static void stop_all(struct size *size)
+{
+	while (size->n_ready > 0) {
+		child_stop(size_pop(size, size->n_ready - 1)->child, 0);
 	}
 }
 
@@ -129,9 +187,7 @@ static struct size *size_of(struct spares *s, unsigned memory_mb)
 			oldest = size;
 		}
 	}
-	if (oldest->ready) {
-		child_stop(oldest->ready->child, 0);
-	}
+	stop_all(oldest);
 	*oldest = (struct size){ .memory_mb = memory_mb, .used = ++s->uses };
 	return oldest;
 }
@@ -155,28 +211,24 @@ char *const *spares_base(const struct spares *s)
 
 void spares_prepare(struct spares *s, unsigned memory_mb)
 {
-	if (!s->closing && !size_of(s, memory_mb)->ready) {
-		timer_arm(s->timer, REFILL_MS);
-	}
+	(void)size_of(s, memory_mb);
+	refill_soon(s);
 }
 
 struct child *spares_take(struct spares *s, unsigned memory_mb)
 {
 	struct size *size = size_of(s, memory_mb);
-	struct spare *spare = size->ready;
-	if (spare && child_exited(spare->child)) {
-		spare = NULL;
+	struct child *child = NULL;
+	for (size_t i = 0; i < size->n_ready && !child; i++) {
+		if (!child_exited(size->ready[i]->child)) {
+			struct spare *spare = size_pop(size, i);
+			child = spare->child;
+			free(spare);
+			s->live--;
+			s->failures = 0;
+		}
 	}
-	if (!spare) {
-		spares_prepare(s, memory_mb);
-		return NULL;
-	}
-	size->ready = NULL;
-	struct child *child = spare->child;
-	free(spare);
-	s->live--;
-	s->failures = 0;
-	spares_prepare(s, memory_mb);
+	refill_soon(s);
 	return child;
 }
 
@@ -187,10 +239,7 @@ void spares_close(struct spares *s, void (*done)(void *ctx), void *ctx)
 	s->ctx = ctx;
 	timer_stop(s->timer);
 	for (size_t i = 0; i < MAX_SIZES; i++) {
-		if (s->sizes[i].ready) {
-			child_stop(s->sizes[i].ready->child, 0);
-			s->sizes[i].ready = NULL;
-		}
+		stop_all(&s->sizes[i]);
 	}
 	finish_if_done(s);
 }

@@ -1,6 +1,6 @@
 /* Node processes booted ahead, with the bootstrap loaded, that do not know their function yet: taking one
  * saves the start of a process (design 10: 2.4 ms instead of 115). One spare lies ready per memory size in
- * use; a new one is booted shortly after one was taken. */
+ * use, two of the size used last; a new one is booted shortly after one was taken. */
 #pragma once
 
 #include <uv.h>

@@ -453,8 +453,11 @@ static void exit_reason(const struct child_end *end, char *out, size_t size)
 	char text[64];
 	child_end_text(end, text, sizeof text);
 	bool silent = end->signal == 0 && end->status == 0;
-	snprintf(out, size, "Runtime exited %s%s",
-		silent ? "without providing a reason" : "with error: ", silent ? "" : text);
+	if (silent) {
+		snprintf(out, size, "Runtime exited without providing a reason");
+	} else {
+		snprintf(out, size, "Runtime exited with error: %s", text);
+	}
 }
 
 static void exit_message(

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
@@ -20,11 +21,10 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 
-#define EVENTS                                                                              \
-	(IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
-		IN_DELETE_SELF | IN_ONLYDIR)
 #define APPEARED (IN_CREATE | IN_MOVED_TO)
 #define VANISHED (IN_DELETE | IN_MOVED_FROM)
+#define ENTRIES (APPEARED | VANISHED | IN_DELETE_SELF | IN_ONLYDIR)
+#define WRITES (IN_MODIFY | IN_CLOSE_WRITE)
 #define OPEN_LIMIT_NS 2000000000u
 #define MAX_DIRS 100000
 #define PATH_MAX_BYTES 4096
@@ -107,11 +107,17 @@ static void dir_free(struct watch *w, struct watch_dir *d)
 	free(d);
 }
 
+/* What is to be known of a folder; each includes those before it. */
+enum scope { SCOPE_ENTRIES, SCOPE_FILES, SCOPE_TREE };
+
 /* Watches one folder. 0, or the errno. */
-static int dir_watch(struct watch *w, const char *path, bool tree)
+static int dir_watch(struct watch *w, const char *path, enum scope scope)
 {
 	struct watch_dir *d = find_dir(w, path);
-	int wd = inotify_add_watch(w->fd, path, EVENTS);
+	bool tree = scope == SCOPE_TREE;
+	/* Another path may watch the same folder for more: nothing is taken away. */
+	uint32_t mask = ENTRIES | IN_MASK_ADD | (scope > SCOPE_ENTRIES ? WRITES : 0);
+	int wd = inotify_add_watch(w->fd, path, mask);
 	if (wd < 0) {
 		return errno;
 	}
@@ -161,7 +167,7 @@ static bool is_folder(const char *path, const struct dirent *entry)
 /* Watches dir, then what is in it: so nothing can appear unseen in between. 0 or the errno of dir. */
 static int walk(struct watch *w, const char *dir)
 {
-	int rc = dir_watch(w, dir, true);
+	int rc = dir_watch(w, dir, SCOPE_TREE);
 	DIR *stream = rc == 0 ? opendir(dir) : NULL;
 	if (!stream) {
 		return rc;
@@ -183,9 +189,10 @@ static int walk(struct watch *w, const char *dir)
 	return rc;
 }
 
-/* Watches the folders above a file, so that a move of any of them is seen. What does not exist is seen
- * coming by the nearest that does. */
-static void watch_above(struct watch *w, const char *file)
+/* Watches the folder of a file, and those above it, so that a move of any of them is seen. What does not
+ * exist is seen coming by the nearest that does. Of those above only the entries matter: others may write
+ * there without end (in /tmp, for one). */
+static void watch_above(struct watch *w, const char *file, enum scope scope)
 {
 	AUTO_FREE char *path = xstrdup(file);
 	for (char *slash = strrchr(path, '/'); slash && slash != path; slash = strrchr(path, '/')) {
@@ -194,9 +201,10 @@ static void watch_above(struct watch *w, const char *file)
 		if (d && d->tree) {
 			return; /* the tree's own folders are watched already */
 		}
-		if (!d) {
-			dir_watch(w, path, false);
+		if (!d || scope > SCOPE_ENTRIES) {
+			dir_watch(w, path, scope);
 		}
+		scope = SCOPE_ENTRIES;
 	}
 }
 
@@ -233,7 +241,7 @@ static void on_folder(struct watch *w, const struct watch_dir *parent, const cha
 	HASH_ITER (hh, w->files, f, fnext) {
 		if (is_below(f->path, path)) {
 			asked = true;
-			watch_above(w, f->path);
+			watch_above(w, f->path, SCOPE_FILES);
 			touch(w, f);
 		}
 	}
@@ -320,7 +328,7 @@ static void on_overflow(struct watch *w)
 	}
 	struct watch_file *f, *fnext;
 	HASH_ITER (hh, w->files, f, fnext) {
-		watch_above(w, f->path);
+		watch_above(w, f->path, SCOPE_FILES);
 		touch(w, f);
 		f->open = false;
 	}
@@ -354,8 +362,18 @@ void watch_drain(struct watch *w)
 {
 	static _Alignas(struct inotify_event) char events[64 * 1024];
 	uint64_t before = w->seq;
-	ssize_t n;
-	while ((n = read(w->fd, events, sizeof events)) > 0) {
+	/* What comes from now on is for the next drain: a file that is written without end must not hold
+	 * this one. */
+	int pending = 0;
+	if (ioctl(w->fd, FIONREAD, &pending) != 0) {
+		return;
+	}
+	while (pending > 0) {
+		ssize_t n = read(w->fd, events, sizeof events);
+		if (n <= 0) {
+			break;
+		}
+		pending -= (int)n;
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *e = (const void *)(events + at);
 			at += (ssize_t)(sizeof *e + e->len);
@@ -437,7 +455,7 @@ int watch_tree(struct watch *w, const char *dir, struct err *err)
 	if (rc != 0) {
 		return limit_error(err, rc, dir);
 	}
-	watch_above(w, dir);
+	watch_above(w, dir, SCOPE_ENTRIES);
 	return 0;
 }
 
@@ -450,7 +468,7 @@ struct watch_file *watch_add(struct watch *w, const char *path)
 		f->path = xstrdup(path);
 		f->watch = w;
 		HASH_ADD_KEYPTR(hh, w->files, f->path, strlen(f->path), f);
-		watch_above(w, path);
+		watch_above(w, path, SCOPE_FILES);
 	}
 	f->users++;
 	return f;
