@@ -127,15 +127,15 @@ static void on_report(void *ctx, const struct build_report *r)
 		changed |= !was_ok || !t->root || strcmp(t->root, r->root) != 0;
 		set(&t->root, r->root);
 		set(&t->handler, r->handler);
-		/* A build whose inputs went on changing is of no use to a later run. */
-		if (t->bundler->cached && inputs_check(t->inputs) == INPUTS_SAME) {
-			keep(t);
-		}
 	} else {
 		set(&t->message, r->message);
 		set(&t->problem, r->problem);
 	}
 	t->config.on_built(t->config.ctx, changed, r->ms);
+	/* A build whose inputs went on changing is of no use to a later run. */
+	if (r->ok && t->bundler->cached && inputs_check(t->inputs) == INPUTS_SAME) {
+		keep(t);
+	}
 }
 
 static void begin(struct target *t)

@@ -80,7 +80,8 @@ function checkRequest(request) {
 // Source maps hold relative paths, which only fit between real ones.
 function withRealPaths(request) {
 	mkdirSync(request.outdir, { recursive: true });
-	return { ...request, app: realpathSync(request.app), outdir: realpathSync(request.outdir) };
+	const { native } = realpathSync; // one call of the system's, not one per folder
+	return { ...request, app: native(request.app), outdir: native(request.outdir) };
 }
 
 /** One function's bundle. */
@@ -198,9 +199,8 @@ class Bundle {
 		writeBeside(request, source, temporary);
 		const root = path.join(request.outdir, String(next));
 		renameSync(temporary, root);
-		for (const old of versions.slice(0, Math.max(0, versions.length + 1 - KEEP_VERSIONS))) {
-			rmSync(path.join(request.outdir, String(old)), { recursive: true, force: true });
-		}
+		// The answer goes first.
+		setImmediate(removeVersions, request.outdir, versions.slice(0, 1 - KEEP_VERSIONS));
 		this.#last = { key, root, outfile: path.join(root, `${source.name}.js`) };
 		return true;
 	}
@@ -211,6 +211,12 @@ function versionsIn(outdir) {
 		.filter((name) => /^\d+$/.test(name))
 		.map(Number)
 		.sort((a, b) => a - b);
+}
+
+function removeVersions(outdir, versions) {
+	for (const version of versions) {
+		rmSync(path.join(outdir, String(version)), { recursive: true, force: true });
+	}
 }
 
 // What a bundle needs around it: its module type, the packages left out of it, the files asked for.
