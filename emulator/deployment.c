@@ -9,43 +9,20 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
+#include "emulator/agents.h"
 #include "emulator/cognito/cognito.h"
 #include "emulator/control.h"
 #include "emulator/gateway/function_url.h"
 #include "emulator/gateway/gateway.h"
 #include "emulator/history.h"
 #include "emulator/lambda/invoke_api.h"
-#include "emulator/login/login.h"
+#include "emulator/logins.h"
 #include "emulator/narrate.h"
 #include "emulator/outputs.h"
 #include "emulator/service.h"
+#include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
-#include "proxy/base/log.h"
-#include "proxy/base/list.h"
-
-#define MAX_WAITING (96u << 20) /* bytes an agent may be behind before new work is refused */
-
-struct agent {
-	struct list link;
-	struct bridge_peer *peer;
-	unsigned running;
-};
-
-/* An invocation on its way: which agent has it. */
-struct flight {
-	uint64_t wire_id;
-	struct agent *agent;
-	UT_hash_handle hh;
-};
-
-struct provider {
-	struct list link;
-	struct login *login;
-	char *issuer; /* without a trailing slash */
-	char url[300];
-};
 
 struct deployment {
 	struct deployment_config config;
@@ -58,9 +35,8 @@ struct deployment {
 	struct cognito *cognito;
 	struct invoke_api *invoke_api;
 	struct history *history;
-	struct list providers; /* struct provider */
-	struct list agents; /* struct agent */
-	struct flight *flights;
+	struct logins *logins;
+	struct agents *agents;
 	struct model *model; /* NULL until the first APP */
 	struct model *retired; /* released while the rooms were being given the next one */
 	bool swapping;
@@ -72,78 +48,30 @@ struct deployment {
 
 /* --- invocations --------------------------------------------------------------------------- */
 
-/* The least busy agent: with several, work spreads. */
-static struct agent *choose_agent(struct deployment *d)
-{
-	struct agent *best = NULL;
-	LIST_FOR (node, &d->agents) {
-		struct agent *a = container_of(node, struct agent, link);
-		if (!best || a->running < best->running) {
-			best = a;
-		}
-	}
-	return best;
-}
-
 static int send_invoke(void *ctx, uint64_t wire_id, struct span meta, struct span payload)
 {
 	struct deployment *d = ctx;
-	struct agent *a = choose_agent(d);
-	if (!a) {
-		return -ERR_UNAVAILABLE;
-	}
-	size_t waiting = bridge_peer_send(a->peer,
-		&(struct wire_message){
-			.type = WIRE_INVOKE, .id = wire_id, .meta = meta, .payload = payload });
-	if (waiting > MAX_WAITING) {
-		log_warn("emulator", "%s is %zu bytes behind", bridge_peer_name(a->peer), waiting);
-	}
-	struct flight *f = xalloc(sizeof *f);
-	f->wire_id = wire_id;
-	f->agent = a;
-	a->running++;
-	HASH_ADD(hh, d->flights, wire_id, sizeof f->wire_id, f);
-	return 0;
-}
-
-static void send_to_flight(
-	struct deployment *d, uint64_t wire_id, enum wire_type type, struct span meta)
-{
-	struct flight *f;
-	HASH_FIND(hh, d->flights, &wire_id, sizeof wire_id, f);
-	if (f) {
-		bridge_peer_send(f->agent->peer,
-			&(struct wire_message){ .type = type, .id = wire_id, .meta = meta });
-	}
+	return agents_invoke(d->agents, wire_id, meta, payload);
 }
 
 static void send_cancel(void *ctx, uint64_t wire_id)
 {
-	send_to_flight(ctx, wire_id, WIRE_CANCEL, SPAN("{}"));
+	struct deployment *d = ctx;
+	agents_tell(d->agents, wire_id, WIRE_CANCEL, SPAN("{}"));
 }
 
 static void send_credit(void *ctx, uint64_t wire_id, size_t bytes)
 {
+	struct deployment *d = ctx;
 	char meta[48];
 	int n = snprintf(meta, sizeof meta, "{\"bytes\":%zu}", bytes);
-	send_to_flight(ctx, wire_id, WIRE_CREDIT, span_n(meta, (size_t)n));
+	agents_tell(d->agents, wire_id, WIRE_CREDIT, span_n(meta, (size_t)n));
 }
 
 static void on_dead_letter(void *ctx, const char *line)
 {
 	(void)ctx;
 	console_line(STYLE_RED, "%s", line);
-}
-
-static void end_flight(struct deployment *d, uint64_t wire_id)
-{
-	struct flight *f;
-	HASH_FIND(hh, d->flights, &wire_id, sizeof wire_id, f);
-	if (f) {
-		f->agent->running--;
-		HASH_DEL(d->flights, f);
-		free(f);
-	}
 }
 
 static void on_invocation_start(void *ctx, const struct lambda_record *r)
@@ -196,13 +124,6 @@ static void on_model_released(void *ctx, const struct model *model)
 	}
 }
 
-static void write_url(const struct deployment *d, char *out, size_t size, unsigned port)
-{
-	const char *host = d->config.emulator->public_host;
-	bool v6 = strchr(host, ':') != NULL;
-	snprintf(out, size, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
-}
-
 /* Opens the listener of an API or function URL on its first appearance; later models find it open. */
 static const char *resolve_address(void *ctx, const char *kind, const char *key)
 {
@@ -221,160 +142,8 @@ static const char *resolve_address(void *ctx, const char *kind, const char *key)
 		port = api ? gateway_port(d->gateway, key)
 			   : function_urls_port(d->function_urls, key);
 	}
-	write_url(d, url, sizeof url, port);
+	service_write_url(d->config.emulator->public_host, port, url, sizeof url);
 	return url;
-}
-
-static struct provider *find_provider(struct deployment *d, const char *issuer)
-{
-	LIST_FOR (node, &d->providers) {
-		struct provider *p = container_of(node, struct provider, link);
-		if (strcmp(p->issuer, issuer) == 0) {
-			return p;
-		}
-	}
-	return NULL;
-}
-
-static void on_login_event(void *ctx, const struct login_event *event)
-{
-	struct deployment *d = ctx;
-	(void)d;
-	if (event->kind == LOGIN_REFUSED) {
-		narrate_service_refused("login", event->issuer, "refused", event->detail);
-	} else {
-		narrate_login(event->issuer, event->user, event->detail);
-	}
-}
-
-/* What the app knows a provider for. Lists live in the arena. */
-struct wanted_login {
-	const char *issuer; /* without a trailing slash */
-	const char **clients;
-	size_t n_clients;
-	const char **audiences;
-	size_t n_audiences;
-};
-
-struct wanted_logins {
-	struct arena *arena;
-	struct wanted_login *at;
-	size_t n;
-};
-
-static void add_text(struct arena *arena, const char ***list, size_t *n, const char *text)
-{
-	for (size_t i = 0; i < *n; i++) {
-		if (strcmp((*list)[i], text) == 0) {
-			return;
-		}
-	}
-	const char **grown = arena_alloc(arena, (*n + 1) * sizeof *grown);
-	if (*n) {
-		memcpy(grown, *list, *n * sizeof *grown);
-	}
-	grown[(*n)++] = text;
-	*list = grown;
-}
-
-static struct wanted_login *want_login(struct wanted_logins *w, const char *issuer)
-{
-	size_t len = strlen(issuer);
-	len -= len && issuer[len - 1] == '/';
-	for (size_t i = 0; i < w->n; i++) {
-		if (span_eq(span_of(w->at[i].issuer), span_n(issuer, len))) {
-			return &w->at[i];
-		}
-	}
-	struct wanted_login *grown = arena_alloc(w->arena, (w->n + 1) * sizeof *grown);
-	if (w->n) {
-		memcpy(grown, w->at, w->n * sizeof *grown);
-	}
-	grown[w->n].issuer = arena_strndup(w->arena, issuer, len);
-	w->at = grown;
-	return &grown[w->n++];
-}
-
-/* The providers of identity pools, and the issuers of JWT authorizers. An audience of an authorizer is an
- * API's identifier, or the client id when ID tokens are sent: the login accepts it as both. */
-static void collect_logins(struct wanted_logins *w, const struct model *m)
-{
-	for (size_t i = 0; i < m->n_oidc; i++) {
-		struct wanted_login *l = want_login(w, m->oidc[i].url);
-		for (size_t c = 0; c < m->oidc[i].client_ids.n; c++) {
-			add_text(w->arena, &l->clients, &l->n_clients, m->oidc[i].client_ids.at[c]);
-		}
-	}
-	for (size_t i = 0; i < m->n_apis; i++) {
-		for (size_t j = 0; j < m->apis[i].n_authorizers; j++) {
-			const struct model_authorizer *a = &m->apis[i].authorizers[j];
-			struct wanted_login *l =
-				a->type == MODEL_AUTH_JWT ? want_login(w, a->issuer) : NULL;
-			for (size_t k = 0; l && k < a->audience.n; k++) {
-				add_text(w->arena, &l->audiences, &l->n_audiences,
-					a->audience.at[k]);
-			}
-		}
-	}
-}
-
-static int open_provider(struct deployment *d, const struct wanted_login *wanted,
-	const struct login_app *app, struct err *err)
-{
-	const struct emulator_config *e = d->config.emulator;
-	struct login_config config = { .loop = e->loop,
-		.clock = e->clock,
-		.store = d->config.store,
-		.issuer = wanted->issuer,
-		.allow_callbacks = e->allow_callbacks,
-		.n_allow_callbacks = e->n_allow_callbacks,
-		.host = e->host,
-		.on_event = on_login_event,
-		.ctx = d };
-	struct login *login = login_create(&config, app, err);
-	if (!login) {
-		return err_wrap(err, "login for %s", wanted->issuer);
-	}
-	unsigned port = d->config.take_port(d->config.ctx);
-	if (login_listen(login, e->host, port, err)) {
-		int rc = err->code == ERR_BUSY ? service_explain_busy(err, port) : -(int)err->code;
-		login_destroy(login);
-		return rc;
-	}
-	auth_add_local_keys(d->auth, login_iss(login), login_jwks(login));
-	struct provider *p = xalloc(sizeof *p);
-	p->login = login;
-	p->issuer = xstrdup(wanted->issuer);
-	write_url(d, p->url, sizeof p->url, login_port(login));
-	list_push_back(&d->providers, &p->link);
-	return 0;
-}
-
-/* Opens what is new and tells the others what has changed. A provider that the app no longer names stays
- * open: somebody may be in the middle of a login. */
-static int open_logins(struct deployment *d, const struct model *m, struct err *err)
-{
-	struct wanted_logins w = { .arena = arena_create() };
-	int rc = 0;
-	if (!d->config.emulator->remote_login) {
-		collect_logins(&w, m);
-	}
-	for (size_t i = 0; i < w.n && !rc; i++) {
-		struct wanted_login *l = &w.at[i];
-		struct login_app app = { .name = d->app,
-			.client_ids = l->clients,
-			.n_client_ids = l->n_clients,
-			.audiences = l->audiences,
-			.n_audiences = l->n_audiences };
-		struct provider *known = find_provider(d, l->issuer);
-		if (known) {
-			login_set_app(known->login, &app);
-		} else {
-			rc = open_provider(d, l, &app, err);
-		}
-	}
-	arena_destroy(w.arena);
-	return rc;
 }
 
 /* Into every room, or, on an error, into none. */
@@ -431,13 +200,7 @@ static struct model *build_model(
 static int write_outputs(struct deployment *d, struct buf *out, struct err *err)
 {
 	struct outputs_login logins[32];
-	size_t n = 0;
-	LIST_FOR (node, &d->providers) {
-		struct provider *p = container_of(node, struct provider, link);
-		if (n < COUNT_OF(logins)) {
-			logins[n++] = (struct outputs_login){ p->issuer, p->url };
-		}
-	}
+	size_t n = logins_list(d->logins, logins, COUNT_OF(logins));
 	struct outputs_input in = { .model = d->model,
 		.service = d->service_url,
 		.service_port = d->config.service_port,
@@ -471,7 +234,7 @@ static void on_app(struct deployment *d, struct bridge_peer *p, const struct wir
 	struct buf outputs = BUF_INIT(32u << 20);
 	AUTO_JSON cJSON *meta = json_parse(message->meta, &err);
 	struct model *m = meta ? build_model(d, message->payload, meta, &err) : NULL;
-	if (m && (open_logins(d, m, &err) || swap_model(d, m, &err))) {
+	if (m && (logins_open(d->logins, m, &err) || swap_model(d, m, &err))) {
 		model_destroy(m);
 		m = NULL;
 	}
@@ -500,7 +263,7 @@ void deployment_on_message(
 		on_app(d, p, m);
 		break;
 	case WIRE_RESULT:
-		end_flight(d, m->id);
+		agents_ended(d->agents, m->id);
 		lambda_on_result(d->lambda, m->id, m->meta, m->payload);
 		break;
 	case WIRE_CHUNK:
@@ -518,64 +281,38 @@ void deployment_on_message(
 
 void deployment_add_agent(struct deployment *d, struct bridge_peer *p)
 {
-	struct agent *a = xalloc(sizeof *a);
-	a->peer = p;
-	list_push_back(&d->agents, &a->link);
+	agents_add(d->agents, p);
 }
 
-struct lost {
-	struct deployment *deployment;
-	struct agent *agent;
-};
-
-static bool is_lost(void *ctx, uint64_t wire_id)
+static bool is_same(void *ctx, uint64_t wire_id)
 {
-	struct lost *lost = ctx;
-	struct flight *f;
-	HASH_FIND(hh, lost->deployment->flights, &wire_id, sizeof wire_id, f);
-	return f && f->agent == lost->agent;
+	return *(const uint64_t *)ctx == wire_id;
+}
+
+static void on_lost(void *ctx, uint64_t wire_id)
+{
+	struct deployment *d = ctx;
+	lambda_on_agent_lost(d->lambda, is_same, &wire_id);
 }
 
 void deployment_remove_agent(struct deployment *d, struct bridge_peer *p, const char *why)
 {
-	LIST_FOR_SAFE (node, &d->agents) {
-		struct agent *a = container_of(node, struct agent, link);
-		if (a->peer != p) {
-			continue;
-		}
-		if (!d->config.emulator->own_agent) {
-			console_line(STYLE_YELLOW, "%s has left: %s", bridge_peer_name(p), why);
-		}
-		/* Off the list first, so that nothing new goes to it while its work ends. */
-		list_remove(&a->link);
-		struct lost lost = { d, a };
-		lambda_on_agent_lost(d->lambda, is_lost, &lost);
-		struct flight *f, *next;
-		HASH_ITER (hh, d->flights, f, next) {
-			if (f->agent == a) {
-				HASH_DEL(d->flights, f);
-				free(f);
-			}
-		}
-		free(a);
+	if (agents_remove(d->agents, p, on_lost, d) && !d->config.emulator->own_agent) {
+		console_line(STYLE_YELLOW, "%s has left: %s", bridge_peer_name(p), why);
 	}
 }
 
 void deployment_remove_agents(struct deployment *d, const char *why)
 {
-	while (!list_empty(&d->agents)) {
-		struct agent *a = container_of(d->agents.next, struct agent, link);
-		deployment_remove_agent(d, a->peer, why);
+	struct bridge_peer *p;
+	while ((p = agents_any(d->agents))) {
+		deployment_remove_agent(d, p, why);
 	}
 }
 
 size_t deployment_agents(const struct deployment *d)
 {
-	size_t n = 0;
-	LIST_FOR (node, &d->agents) {
-		n++;
-	}
-	return n;
+	return agents_count(d->agents);
 }
 
 /* --- the service port ------------------------------------------------------------------------ */
@@ -602,29 +339,11 @@ static bool authorize_invoke(void *ctx, const struct http_request *r, const char
 	return good;
 }
 
-/* The provider of that issuer, or the only one. */
-static struct provider *choose_provider(struct deployment *d, const char *issuer, struct err *err)
-{
-	struct provider *found = issuer[0] ? find_provider(d, issuer) : NULL;
-	if (issuer[0] && !found) {
-		err_set(err, ERR_NOT_FOUND, "the app has no login provider '%s'", issuer);
-	} else if (!issuer[0] && list_empty(&d->providers)) {
-		err_set(err, ERR_NOT_FOUND, "the app declares no login provider");
-	} else if (!issuer[0] && d->providers.next->next != &d->providers) {
-		err_set(err, ERR_INVALID,
-			"the app has several login providers: name one with --provider");
-	} else if (!issuer[0]) {
-		found = container_of(d->providers.next, struct provider, link);
-	}
-	return found;
-}
-
 static int issue_tokens(void *ctx, const char *issuer, const char *user, const char *client_id,
 	const char *scope, const char *audience, struct buf *out, struct err *err)
 {
-	struct provider *p = choose_provider(ctx, issuer, err);
-	return p ? login_issue_tokens(p->login, user, client_id, scope, audience, out, err)
-		 : -(int)err->code;
+	struct deployment *d = ctx;
+	return logins_issue_tokens(d->logins, issuer, user, client_id, scope, audience, out, err);
 }
 
 bool deployment_is_addressed(
@@ -678,6 +397,12 @@ static void create_rooms(struct deployment *d)
 		.host = e->host,
 		.events = { .on_refused = on_refused },
 		.ctx = d });
+	d->logins = logins_create(&(struct logins_config){ .emulator = e,
+		.store = d->config.store,
+		.auth = d->auth,
+		.app = d->app,
+		.take_port = d->config.take_port,
+		.ctx = d->config.ctx });
 	d->cognito = cognito_create(&(struct cognito_config){ .clock = e->clock,
 		.auth = d->auth,
 		.store = d->config.store,
@@ -701,9 +426,9 @@ struct deployment *deployment_create(
 	d->app = xstrdup(app);
 	d->stage = xstrdup(stage);
 	d->history = history_create();
-	list_init(&d->providers);
-	list_init(&d->agents);
-	write_url(d, d->service_url, sizeof d->service_url, c->service_port);
+	d->agents = agents_create();
+	service_write_url(
+		c->emulator->public_host, c->service_port, d->service_url, sizeof d->service_url);
 	d->lambda = lambda_create(c->emulator->loop, c->emulator->clock,
 		&(struct lambda_dispatch){ .ctx = d,
 			.send = send_invoke,
@@ -722,6 +447,7 @@ struct deployment *deployment_create(
 	if (!d->auth) {
 		lambda_destroy(d->lambda);
 		history_destroy(d->history);
+		agents_destroy(d->agents);
 		free(d->app);
 		free(d->stage);
 		free(d);
@@ -739,11 +465,7 @@ static void free_deployment(struct deployment *d)
 	lambda_destroy(d->lambda);
 	history_destroy(d->history);
 	model_destroy(d->model);
-	struct flight *f, *next;
-	HASH_ITER (hh, d->flights, f, next) {
-		HASH_DEL(d->flights, f);
-		free(f);
-	}
+	agents_destroy(d->agents);
 	free(d->app);
 	free(d->stage);
 	free(d);
@@ -765,14 +487,8 @@ void deployment_close(struct deployment *d, void (*done)(void *ctx), void *ctx)
 {
 	d->closed = done;
 	d->closed_ctx = ctx;
-	d->closing_left = 2;
-	LIST_FOR_SAFE (node, &d->providers) {
-		struct provider *p = container_of(node, struct provider, link);
-		d->closing_left++;
-		login_close(p->login, 0, on_part_closed, d);
-		free(p->issuer);
-		free(p);
-	}
+	d->closing_left = 3;
+	logins_close(d->logins, on_part_closed, d);
 	function_urls_close(d->function_urls, 500, on_part_closed, d);
 	gateway_close(d->gateway, 500, on_part_closed, d);
 }

@@ -200,3 +200,9 @@ int service_explain_busy(struct err *err, unsigned port)
 		"port)",
 		port, owner[0] ? " by " : "", owner);
 }
+
+void service_write_url(const char *host, unsigned port, char *out, size_t size)
+{
+	bool v6 = strchr(host, ':') != NULL;
+	snprintf(out, size, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}

@@ -22,3 +22,5 @@ bool service_is_loopback_socket(int fd);
 void service_reply_message(struct http_exchange *x, int status, const char *message);
 /* Adds who has the port, where that can be known, and what to do. Returns the code. */
 int service_explain_busy(struct err *err, unsigned port);
+/* "http://<host>:<port>", with an IPv6 host in brackets. */
+void service_write_url(const char *host, unsigned port, char *out, size_t size);
