@@ -317,7 +317,8 @@ static struct span find_token(const struct auth_request *r)
 	if (token.len >= prefix.len && span_ieq(span_n(token.ptr, prefix.len), prefix)) {
 		token = span_trim(span_n(token.ptr + prefix.len, token.len - prefix.len));
 	}
-	return token;
+	/* The scheme with nothing behind it, whose blank the field's value has lost, is no token. */
+	return span_iis(token, "Bearer") ? (struct span){ NULL, 0 } : token;
 }
 
 struct auth_job *jwt_auth_check(

@@ -37,9 +37,12 @@ static void add_amr(const struct auth_iam *iam, struct buf *out)
 	EVENT_LIT(out, "]");
 }
 
-/* identity-and-auth.md 3.2: all seven members are always there. */
-static void add_iam(const struct auth_iam *iam, struct buf *out)
+/* identity-and-auth.md 3.2: all seven members are always there. For an account in no organisation the
+ * HTTP API says the key's own name, the function URL null (api-gateway.md 2.5, 12). */
+static void add_iam(const struct event_input *in, struct buf *out)
 {
+	const struct auth_iam *iam = &in->verdict->iam;
+	const char *no_organisation = in->function_url ? NULL : "aws:PrincipalOrgID";
 	EVENT_LIT(out, "{\"accessKey\":");
 	add_or_null(out, iam->access_key);
 	EVENT_LIT(out, ",\"accountId\":");
@@ -58,7 +61,7 @@ static void add_iam(const struct auth_iam *iam, struct buf *out)
 		EVENT_LIT(out, ",\"cognitoIdentity\":null");
 	}
 	EVENT_LIT(out, ",\"principalOrgId\":");
-	add_or_null(out, iam->principal_org_id);
+	add_or_null(out, iam->principal_org_id ? iam->principal_org_id : no_organisation);
 	EVENT_LIT(out, ",\"userArn\":");
 	add_or_null(out, iam->user_arn);
 	EVENT_LIT(out, ",\"userId\":");
@@ -88,7 +91,7 @@ static void add_authorizer_v2(const struct event_input *in, struct buf *out)
 	}
 	if (v->kind == MODEL_AUTH_IAM) {
 		EVENT_LIT(out, ",\"authorizer\":{\"iam\":");
-		add_iam(&v->iam, out);
+		add_iam(in, out);
 	} else if (v->kind == MODEL_AUTH_JWT) {
 		EVENT_LIT(out, ",\"authorizer\":{\"jwt\":");
 		add_jwt(v, out);

@@ -19,6 +19,7 @@ const lambda = (id) => ({
 /** A template in the making. Ids of routes and integrations count up. */
 export class Template {
 	resources = {};
+	outputs = {};
 	#n = 0;
 
 	#add(id, Type, Properties) {
@@ -100,7 +101,11 @@ export class Template {
 	write(dir) {
 		mkdirSync(dir, { recursive: true });
 		cpSync(SOURCES, dir, { recursive: true });
-		const template = { AWSTemplateFormatVersion: "2010-09-09", Resources: this.resources };
+		const template = {
+			AWSTemplateFormatVersion: "2010-09-09",
+			Resources: this.resources,
+			Outputs: this.outputs,
+		};
 		writeFileSync(path.join(dir, "template.json"), JSON.stringify(template, null, "\t"));
 	}
 }
