@@ -42,7 +42,7 @@ async function throughput(lab) {
 		const taken = await inRounds(lab, ALL, lab.rounds, async (s) => {
 			const before = cpuUs(s.pid);
 			const r = await load(lab.scratch, `${s.url}/hello`, { connections, seconds: lab.seconds });
-			return { ...r, cpu: (cpuUs(s.pid) - before) / r.requests };
+			return { ...r, cpu: r.requests ? (cpuUs(s.pid) - before) / r.requests : NaN };
 		});
 		const at = `hello, ${connections} connection${connections > 1 ? 's' : ''}`;
 		answer.rate[connections] = medians(taken, 'rate');
