@@ -36,7 +36,7 @@ typedef void (*build_fn)(void *ctx, const struct build_report *report);
 
 struct bundler {
 	const char *name;
-	bool (*takes)(const char *runtime);
+	bool (*takes)(const struct build_order *order);
 	void (*build)(
 		struct helper *helper, const struct build_order *order, build_fn fn, void *ctx);
 	bool cached; /* its output is a folder of its own, which a later run may use */
@@ -44,9 +44,10 @@ struct bundler {
 
 extern const struct bundler
 	bundler_esbuild; /* Node: TypeScript and JavaScript, through the helper */
-extern const struct bundler bundler_plain; /* all others: the folder as it is */
+extern const struct bundler bundler_plain; /* all others, and JavaScript that is not to be
+						* bundled: the folder as it is */
 
-/* The one for a runtime; there always is one. */
-const struct bundler *bundler_for(const char *runtime);
+/* The one for an order; there always is one. */
+const struct bundler *bundler_for(const struct build_order *order);
 /* Turns the helper's error object into what a developer reads (file:line:column, the line, a caret). */
 void build_problem(struct buf *out, const cJSON *error);

@@ -1,5 +1,6 @@
 /* Node functions: the helper runs esbuild. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proxy/base/alloc.h"
 #include "runtime/bundle/answer.h"
@@ -19,9 +20,31 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-static bool takes(const char *runtime)
+/* JavaScript that its app does not bundle is uploaded as its folder: it runs from there, with its data files,
+ * its package.json and its way of loading modules. TypeScript has to become something else first. */
+static bool runs_as_it_is(const struct build_order *o)
 {
-	return strncmp(runtime, "nodejs", 6) == 0;
+	static const char *const endings[] = { "js", "mjs", "cjs" };
+	if (strcmp(o->options, "false") != 0) {
+		return false;
+	}
+	const char *slash = strrchr(o->entry, '/');
+	const char *file = slash ? slash + 1 : o->entry;
+	int module = (int)(file - o->entry) + (int)strcspn(file, ".");
+	AUTO_FREE char *below = xasprintf("%s/", o->app);
+	for (size_t i = 0; i < COUNT_OF(endings); i++) {
+		AUTO_FREE char *path = xasprintf("%s%s/%.*s.%s", o->src_path[0] == '/' ? "" : below,
+			o->src_path, module, o->entry, endings[i]);
+		if (access(path, R_OK) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool takes(const struct build_order *o)
+{
+	return strncmp(o->runtime, "nodejs", 6) == 0 && !runs_as_it_is(o);
 }
 
 /* The helper's handler is relative to outdir ("3/dir/file.export"); the process's to its root. */

@@ -1,4 +1,4 @@
-/* Python, and executables that the developer's own tools make: nothing is built. The folder is the task
+/* Python, executables that the developer's own tools make, JavaScript as it is: nothing is built. The folder is the task
  * root, and every file in it an input. */
 #include <dirent.h>
 #include <stdlib.h>
@@ -47,9 +47,9 @@ static void collect(struct files *f, const char *dir, unsigned depth)
 	closedir(stream);
 }
 
-static bool takes(const char *runtime)
+static bool takes(const struct build_order *order)
 {
-	(void)runtime;
+	(void)order;
 	return true;
 }
 
@@ -83,7 +83,7 @@ static void build(struct helper *helper, const struct build_order *o, build_fn f
 
 const struct bundler bundler_plain = { "plain", takes, build, false };
 
-const struct bundler *bundler_for(const char *runtime)
+const struct bundler *bundler_for(const struct build_order *order)
 {
-	return bundler_esbuild.takes(runtime) ? &bundler_esbuild : &bundler_plain;
+	return bundler_esbuild.takes(order) ? &bundler_esbuild : &bundler_plain;
 }

@@ -43,7 +43,7 @@ struct target *target_create(const struct target_config *config)
 		arena_strdup(a, o->runtime), arena_strdup(a, o->entry),
 		arena_strdup(a, o->src_path), arena_strdup(a, o->app), arena_strdup(a, o->outdir),
 		o->minify, arena_strdup(a, o->options) };
-	t->bundler = bundler_for(o->runtime);
+	t->bundler = bundler_for(o);
 	t->inputs = inputs_create(config->watch);
 	t->cache = xasprintf("%s/cache.json", o->outdir);
 	return t;

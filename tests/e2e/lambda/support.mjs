@@ -103,8 +103,9 @@ export function writeFiles(dir, files) {
 	}
 }
 
-/** Starts the program on an app of these functions; `node` holds handlers/ and `table` fixtures/handlers. */
-export async function startFunctions(t, functions, { files = {}, more, ...options } = {}) {
+/** Starts the program on an app of these functions; `code` holds handlers/ and `table` fixtures/handlers.
+ * `prepare(dir)` and `files` (text by name) add to the app's folder. */
+export async function startFunctions(t, functions, { files = {}, prepare, more, ...options } = {}) {
 	const dir = path.join(tempDir(t), "app");
 	mkdirSync(dir);
 	cpSync(HANDLERS, path.join(dir, "code"), { recursive: true });
@@ -112,10 +113,10 @@ export async function startFunctions(t, functions, { files = {}, more, ...option
 		recursive: true,
 		filter: (file) => !file.includes("__pycache__"),
 	});
+	prepare?.(dir);
 	writeFiles(dir, files);
 	writeFileSync(path.join(dir, "template.json"), JSON.stringify(template(functions, more), null, "\t"));
-	const program = await Program.start(t, dir, options);
-	return program;
+	return Program.start(t, dir, options);
 }
 
 export function lambdaClient(program, credentials) {
