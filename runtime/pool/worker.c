@@ -176,14 +176,14 @@ static void log_end(struct worker *w, double ms)
 
 /* ---- answers ---- */
 
-static void deliver(
-	struct worker *w, bool ok, const char *type, struct span body, struct span stream_error)
+/* A stream's bytes have left: what is said at its end is its error, in base64, or nothing. */
+static void deliver(struct worker *w, bool ok, const char *type, struct span body)
 {
 	struct run *r = &w->run;
 	struct outcome o = { .ok = ok,
 		.error_type = type,
-		.payload = body,
-		.stream_error = stream_error,
+		.payload = r->streaming ? SPAN("") : body,
+		.stream_error = r->streaming ? body : SPAN(""),
 		.duration_ms = ms_since(r->started_ns),
 		.init_ms = r->init_ms,
 		.memory_mb = memory_peak_mb(&w->memory),
@@ -204,7 +204,7 @@ static void answer(struct worker *w, bool ok, const char *type, struct span body
 	}
 	r->answered = true;
 	if (!r->inv->log_tail) {
-		deliver(w, ok, type, body, SPAN(""));
+		deliver(w, ok, type, body);
 		return;
 	}
 	r->held = true;
@@ -231,8 +231,7 @@ static void answer_failure(struct worker *w, const char *type, const char *messa
 	if (r->streaming) {
 		struct buf encoded = BUF_INIT(16384);
 		base64_encode(&encoded, buf_span(&body));
-		r->answered = true;
-		deliver(w, false, type, SPAN(""), buf_span(&encoded));
+		answer(w, false, type, buf_span(&encoded));
 		buf_fini(&encoded);
 	} else {
 		answer(w, false, type, buf_span(&body));
@@ -249,7 +248,7 @@ static double finish_run(struct worker *w)
 	drain(w);
 	log_end(w, ms);
 	if (r->held) {
-		deliver(w, r->held_ok, r->held_type, buf_span(&r->held_body), SPAN(""));
+		deliver(w, r->held_ok, r->held_type, buf_span(&r->held_body));
 		buf_fini(&r->held_body);
 	}
 	buf_fini(&r->tail);
@@ -375,17 +374,13 @@ static void on_api_stream_data(void *ctx, struct span piece)
 static void on_api_stream_end(void *ctx, bool complete, struct span type, struct span body)
 {
 	struct worker *w = ctx;
-	if (!w->run.inv || w->run.answered) {
-		return;
-	}
-	if (!complete) {
+	if (!w->run.inv || !complete) {
 		/* Its connection went; if the process did too, its exit says more, so that is awaited. */
 		return;
 	}
 	char name[64];
 	snprintf(name, sizeof name, "%.*s", SPAN_ARG(type));
-	w->run.answered = true;
-	deliver(w, type.len == 0, name, SPAN(""), body);
+	answer(w, type.len == 0, name, body);
 }
 
 static void on_api_over(void *ctx)

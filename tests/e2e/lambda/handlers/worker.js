@@ -57,6 +57,11 @@ exports.sleep = async ({ ms }) => {
 	await new Promise((resolve) => setTimeout(resolve, ms));
 	return process.pid;
 };
+exports.span = async ({ ms }) => {
+	const begin = Date.now();
+	await new Promise((resolve) => setTimeout(resolve, ms));
+	return { pid: process.pid, begin, end: Date.now() };
+};
 exports.echo = async (event) => event;
 exports.fail = async (event, context) => {
 	console.log(`attempt ${context.awsRequestId}`);
