@@ -197,6 +197,7 @@ export function parseResponses(text, heads = []) {
 		if (!bodiless && find("transfer-encoding") === "chunked") {
 			for (;;) {
 				const size = parseInt(rest, 16);
+				assert.ok(size >= 0 && size < rest.length, `a chunk is cut off: ${JSON.stringify(rest)}`);
 				rest = rest.slice(rest.indexOf("\r\n") + 2);
 				body += rest.slice(0, size);
 				rest = rest.slice(size + 2);
