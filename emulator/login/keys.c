@@ -1,5 +1,6 @@
 #include "emulator/login/keys.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,18 +25,62 @@ struct login_keys {
 	struct buf jwks;
 };
 
-static int make(
-	struct login_keys *k, size_t i, struct store *store, const char *issuer, struct err *err)
+/* A key on its way: an app's first start needs two, each some tenths of a second of one processor. */
+struct making {
+	pthread_t thread;
+	bool started;
+	struct signing_key *key;
+	struct err err;
+};
+
+static void *make(void *arg)
 {
-	k->key[i] = signing_key_generate(err);
-	if (!k->key[i]) {
-		return -(int)err->code;
+	struct making *m = arg;
+	m->key = signing_key_generate(&m->err);
+	return NULL;
+}
+
+static void make_begin(struct making *m)
+{
+	m->started = pthread_create(&m->thread, NULL, make, m) == 0;
+}
+
+static int make_end(struct making *m, struct login_keys *k, size_t i, struct store *store,
+	const char *issuer, struct err *err)
+{
+	if (m->started) {
+		pthread_join(m->thread, NULL);
+	} else {
+		make(m);
+	}
+	k->key[i] = m->key;
+	if (!m->key) {
+		return err_set(err, m->err.code, "%s", m->err.msg);
 	}
 	id_random(k->kid[i], KID_LEN, ID_URLSAFE);
 	struct buf pem = BUF_INIT(MAX_PEM);
 	signing_key_pem(k->key[i], &pem);
 	int rc = store_key_add(store, issuer, k->kid[i], buf_cstr(&pem), err);
 	buf_fini(&pem);
+	return rc;
+}
+
+/* Makes the keys from `have` on, all at once. */
+static int make_missing(struct login_keys *k, size_t have, struct store *store, const char *issuer,
+	struct err *err)
+{
+	struct making making[N_KEYS] = { 0 };
+	int rc = 0;
+	for (size_t i = have; i < N_KEYS; i++) {
+		make_begin(&making[i]);
+	}
+	for (size_t i = have; i < N_KEYS; i++) {
+		/* Each is waited for, also when one has failed. */
+		struct err local = ERR_INIT;
+		if (make_end(&making[i], k, i, store, issuer, &local) && !rc) {
+			rc = err_set(err, local.code, "%s", local.msg);
+		}
+	}
 	return rc;
 }
 
@@ -46,20 +91,14 @@ static int load(struct login_keys *k, struct store *store, const char *issuer, s
 	const char **pem;
 	const char **kid;
 	size_t n = store_keys(store, issuer, arena, &pem, &kid);
-	for (size_t i = 0; i < N_KEYS; i++) {
-		if (i >= n) {
-			if (make(k, i, store, issuer, err)) {
-				return -(int)err->code;
-			}
-			continue;
-		}
+	for (size_t i = 0; i < N_KEYS && i < n; i++) {
 		k->key[i] = signing_key_from_pem(span_of(pem[n - 1 - i]), err);
 		if (!k->key[i]) {
 			return err_wrap(err, "the stored key of '%s'", issuer);
 		}
 		snprintf(k->kid[i], sizeof k->kid[i], "%s", kid[n - 1 - i]);
 	}
-	return 0;
+	return make_missing(k, n, store, issuer, err);
 }
 
 static void add_base64url_member(struct buf *out, const char *name, const struct buf *bytes)
