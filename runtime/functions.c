@@ -389,6 +389,7 @@ static void function_add(struct functions *fs, const cJSON *json, char *key)
 		.on_built = on_built };
 	f->target = target_create(&target);
 	HASH_ADD_KEYPTR(hh, fs->all, f->name, strlen(f->name), f);
+	fleet_expect(fs->fleet, &f->spec.env);
 }
 
 /* One that is as it was stays; one whose settings changed is made anew, and those who wait move over. */

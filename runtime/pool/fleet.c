@@ -394,6 +394,14 @@ void fleet_warm(struct fleet_function *f)
 	pool_warm(f->pooled);
 }
 
+void fleet_expect(struct fleet *fl, const struct env_spec *spec)
+{
+	bool node = launch_kind_of(spec->runtime) == LAUNCH_NODE;
+	if (fl->spares && node && !needs_own_boot(spec)) {
+		spares_prepare(fl->spares, spec->memory_mb);
+	}
+}
+
 unsigned fleet_workers(const struct fleet *fl)
 {
 	return pool_seats(fl->pool);

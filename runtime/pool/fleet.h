@@ -53,4 +53,6 @@ bool fleet_cancel(struct fleet_function *f, uint64_t id);
 void fleet_pause(struct fleet_function *f, uint64_t id, bool paused);
 /* Boots a process for the function though nothing waits yet. */
 void fleet_warm(struct fleet_function *f);
+/* A function of this kind may be called: what can be booted ahead of that is. */
+void fleet_expect(struct fleet *fl, const struct env_spec *spec);
 unsigned fleet_workers(const struct fleet *fl);
