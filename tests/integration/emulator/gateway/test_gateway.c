@@ -436,12 +436,14 @@ static void what_lambda_says_is_mapped(void **state)
 		enum lambda_outcome outcome;
 		const char *error_type, *detail, *check, *reason;
 	} rows[] = {
-		{ LAMBDA_FUNCTION_ERROR, "TypeError", "", "function error", "TypeError" },
+		{ LAMBDA_FUNCTION_ERROR, "TypeError", "", "function error",
+			"TypeError: boom" },
 		{ LAMBDA_THROTTLED, "", "", "concurrency",
 			"the function's reserved concurrency is used up" },
 		{ LAMBDA_UNAVAILABLE, "", "no agent is connected", "function",
 			"no agent is connected" },
 	};
+	fake_lambda.result = SPAN("{\"errorMessage\":\"boom\"}");
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		fake_lambda.outcome = rows[i].outcome;
 		fake_lambda.error_type = rows[i].error_type;

@@ -516,6 +516,7 @@ static void www_authenticate_texts(void **state)
 	assert_int_equal(o.outcome, AUTH_UNAUTHORIZED);
 	assert_string_equal(o.www, "Bearer");
 	assert_string_equal(o.log_error, "missing: token not provided");
+	assert_string_equal(check(bearer("Bearer", "")).www, "Bearer");
 	o = check(bearer("Bearer ", "abc"));
 	assert_string_equal(o.www, "Bearer scope=\"\" error=\"invalid_token\" error_description="
 				   "\"token contains an invalid number of segments\"");
