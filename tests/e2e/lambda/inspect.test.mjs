@@ -1,0 +1,231 @@
+// `--inspect` as a debugger sees it: the protocol over a WebSocket, as VS Code speaks it. Breakpoints are set
+// on the lines of TypeScript sources.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer, request as httpRequest } from "node:http";
+import path from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { eventually, get } from "../support.mjs";
+import { call, invoke, lambdaClient, startFunctions } from "./support.mjs";
+
+const SOURCE = `import { greet } from "./greet";
+
+interface Event {
+	name: string;
+}
+
+export const handler = async (event: Event) => {
+	const greeting: string = greet(event.name);
+	return { greeting };
+};
+`;
+const GREET = 'export const greet = (name: string): string => `Hello ${name}`;\n';
+const BREAK_LINE = SOURCE.split("\n").findIndex((line) => line.includes("return { greeting }"));
+
+/** A WebSocket client of text messages, as small as the inspector needs. */
+class Inspector {
+	#socket;
+	#bytes = Buffer.alloc(0);
+	#text = "";
+	#last = 0;
+	#answers = new Map();
+	#listeners = [];
+
+	static async connect(port) {
+		const [{ webSocketDebuggerUrl }] = await eventually("the inspector lists a target", async () => {
+			const targets = JSON.parse((await get(`http://127.0.0.1:${port}/json/list`)).body);
+			return targets.length > 0 && targets;
+		});
+		const url = new URL(webSocketDebuggerUrl);
+		const inspector = new Inspector();
+		await new Promise((resolve, reject) => {
+			const headers = {
+				Connection: "Upgrade",
+				Upgrade: "websocket",
+				"Sec-WebSocket-Version": "13",
+				"Sec-WebSocket-Key": randomBytes(16).toString("base64"),
+			};
+			const options = { host: url.hostname, port: url.port, path: url.pathname, headers };
+			httpRequest(options)
+				.on("upgrade", (_response, socket, head) => {
+					inspector.#socket = socket;
+					socket.on("data", (bytes) => inspector.#feed(bytes)).on("error", () => {});
+					inspector.#feed(head);
+					resolve();
+				})
+				.on("error", reject)
+				.end();
+		});
+		return inspector;
+	}
+
+	#feed(bytes) {
+		this.#bytes = Buffer.concat([this.#bytes, bytes]);
+		for (;;) {
+			const b = this.#bytes;
+			if (b.length < 2) {
+				return;
+			}
+			let length = b[1] & 127;
+			let at = 2;
+			if (length === 126 && b.length >= 4) {
+				length = b.readUInt16BE(2);
+				at = 4;
+			} else if (length === 127 && b.length >= 10) {
+				length = Number(b.readBigUInt64BE(2));
+				at = 10;
+			} else if (length >= 126) {
+				return;
+			}
+			if (b.length < at + length) {
+				return;
+			}
+			this.#bytes = b.subarray(at + length);
+			this.#text += (b[0] & 15) <= 1 ? b.subarray(at, at + length).toString() : "";
+			if (b[0] & 128 && this.#text) {
+				const message = JSON.parse(this.#text);
+				this.#text = "";
+				this.#take(message);
+			}
+		}
+	}
+
+	#take(message) {
+		if (message.id) {
+			this.#answers.get(message.id)(message);
+			this.#answers.delete(message.id);
+		}
+		for (const listener of [...this.#listeners]) {
+			listener(message);
+		}
+	}
+
+	send(method, params = {}) {
+		const id = ++this.#last;
+		const payload = Buffer.from(JSON.stringify({ id, method, params }));
+		const head = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.from([0x81, 0xfe, payload.length >> 8, payload.length & 255]);
+		this.#socket.write(Buffer.concat([head, Buffer.alloc(4), payload])); // a mask of zeros
+		return new Promise((resolve, reject) => {
+			this.#answers.set(id, ({ result, error }) => (error ? reject(new Error(error.message)) : resolve(result)));
+		});
+	}
+
+	/** The next event of that name for which `fits` holds. */
+	next(method, fits = () => true) {
+		return new Promise((resolve) => {
+			const listener = (message) => {
+				if (message.method === method && fits(message.params)) {
+					this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+					resolve(message.params);
+				}
+			};
+			this.#listeners.push(listener);
+		});
+	}
+
+	close() {
+		this.#socket.destroy();
+	}
+}
+
+async function freePort() {
+	const server = createServer().listen(0, "127.0.0.1");
+	await new Promise((resolve) => server.once("listening", resolve));
+	const { port } = server.address();
+	await new Promise((resolve) => server.close(resolve));
+	return port;
+}
+
+test("--inspect", async (t) => {
+	const port = await freePort();
+	const program = await startFunctions(
+		t,
+		{ Typed: { code: "ts", handler: "hello.handler", timeout: 1 } },
+		{ args: [`--inspect=${port}`], files: { "ts/hello.ts": SOURCE, "ts/greet.ts": GREET } },
+	);
+	const client = lambdaClient(program);
+	const step = (name, fn) => program.step(t, name, fn);
+	const file = path.join(program.dir, "ts/hello.ts");
+	let inspector;
+
+	const attach = async () => {
+		inspector = await Inspector.connect(port);
+		const scripts = [];
+		const listen = inspector.next("Debugger.scriptParsed", (script) => {
+			scripts.push(script);
+			return false;
+		});
+		void listen;
+		await inspector.send("Debugger.enable");
+		return scripts;
+	};
+
+	/** As VS Code does: the source map of each script says which generated line a source's line became. */
+	const breakAt = async (scripts, source, line) => {
+		const { SourceMap } = await import("node:module");
+		for (const script of scripts.filter((s) => s.sourceMapURL)) {
+			const base = script.url.startsWith("file:") ? script.url : pathToFileURL(script.url).href;
+			const url = new URL(script.sourceMapURL, base);
+			const text = url.protocol === "data:" ? Buffer.from(url.href.split(",")[1], "base64") : readFileSync(url);
+			const payload = JSON.parse(text);
+			const index = payload.sources.findIndex((s) => new URL(s, url).href === pathToFileURL(source).href);
+			if (index < 0) {
+				continue;
+			}
+			const map = new SourceMap(payload);
+			const lines = (await inspector.send("Debugger.getScriptSource", { scriptId: script.scriptId })).scriptSource.split("\n");
+			for (let generated = 0; generated < lines.length; generated++) {
+				for (let column = 0; column < lines[generated].length; column++) {
+					const entry = map.findEntry(generated, column);
+					if (entry.originalLine === line && entry.originalSource === payload.sources[index]) {
+						const location = { lineNumber: generated, columnNumber: column, url: script.url };
+						return (await inspector.send("Debugger.setBreakpointByUrl", location)).locations;
+					}
+				}
+			}
+		}
+		return [];
+	};
+
+	await step("without a debugger requests are answered as ever", async () => {
+		assert.deepEqual(await call(client, "Typed", { name: "you" }), { greeting: "Hello you" });
+	});
+
+	await step("a breakpoint in TypeScript is hit, and its time does not count", async () => {
+		const scripts = await attach();
+		const locations = await breakAt(scripts, file, BREAK_LINE);
+		assert.equal(locations.length, 1, "bound");
+		const paused = inspector.next("Debugger.paused");
+		const answer = invoke(client, "Typed", { name: "paused" });
+		const { callFrames } = await paused;
+		const { result } = await inspector.send("Debugger.evaluateOnCallFrame", {
+			callFrameId: callFrames[0].callFrameId,
+			expression: "greeting",
+		});
+		assert.equal(result.value, "Hello paused");
+		// Longer than the function's timeout of a second.
+		await new Promise((resolve) => setTimeout(resolve, 1500));
+		await inspector.send("Debugger.resume");
+		assert.deepEqual((await answer).json, { greeting: "Hello paused" });
+	});
+
+	await step("a save reloads, and the port stays", async () => {
+		writeFileSync(path.join(program.dir, "ts/greet.ts"), GREET.replace("Hello", "Servus"));
+		inspector.close();
+		assert.deepEqual(await call(client, "Typed", { name: "you" }), { greeting: "Servus you" });
+		const scripts = await attach();
+		const locations = await breakAt(scripts, file, BREAK_LINE);
+		assert.equal(locations.length, 1, "bound again");
+		const paused = inspector.next("Debugger.paused");
+		const answer = invoke(client, "Typed", { name: "again" });
+		await paused;
+		await inspector.send("Debugger.resume");
+		assert.deepEqual((await answer).json, { greeting: "Servus again" });
+		inspector.close();
+	});
+
+	await program.stopClean("SIGINT");
+});
