@@ -42,6 +42,7 @@ struct fleet_function {
 	struct env_spec spec;
 	struct launch launch;
 	bool takes_spares;
+	unsigned inspect_port; /* its own, kept while it is open; 0 = no debugger */
 	struct err start_error; /* why the last worker could not be started */
 };
 
@@ -103,8 +104,9 @@ static void set_spec(struct fleet_function *f, const struct env_spec *spec)
 		.extra = copy_vars(a, spec->extra, spec->n_extra),
 		.n_extra = spec->n_extra,
 	};
-	f->launch = launch_build(
-		a, &f->fleet->config.tools, f->spec.runtime, f->spec.memory_mb, f->spec.task_root);
+	struct launch_tools tools = f->fleet->config.tools;
+	tools.inspect_port = f->inspect_port;
+	f->launch = launch_build(a, &tools, f->spec.runtime, f->spec.memory_mb, f->spec.task_root);
 	f->takes_spares =
 		f->fleet->spares && f->launch.kind == LAUNCH_NODE && !needs_own_boot(&f->spec);
 	arena_destroy(f->arena);
@@ -313,7 +315,8 @@ struct fleet *fleet_open(const struct fleet_config *config)
 	struct pool_config pool = { .ops = &pool_ops,
 		.ctx = fl,
 		.clock = &clock_system,
-		.max_workers = config->max_workers };
+		.max_workers = config->max_workers,
+		.one_each = config->tools.inspect_port != 0 };
 	fl->pool = pool_create(&pool);
 	fl->timer = timer_open(config->loop, on_tick, fl);
 	if (config->spares && config->tools.inspect_port == 0) {
@@ -322,12 +325,34 @@ struct fleet *fleet_open(const struct fleet_config *config)
 	return fl;
 }
 
+static bool is_inspected_at(const struct fleet *fl, unsigned port)
+{
+	LIST_FOR (node, &fl->functions) {
+		const struct fleet_function *f = container_of(node, struct fleet_function, link);
+		if (!f->closed && f->inspect_port == port) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The first function that runs has the port asked for, the next the one after it. */
+static unsigned choose_inspect_port(const struct fleet *fl)
+{
+	unsigned port = fl->config.tools.inspect_port;
+	while (port && is_inspected_at(fl, port)) {
+		port++;
+	}
+	return port;
+}
+
 struct fleet_function *fleet_function_open(
 	struct fleet *fl, const struct env_spec *spec, void *data)
 {
 	struct fleet_function *f = xalloc(sizeof *f);
 	f->fleet = fl;
 	f->data = data;
+	f->inspect_port = choose_inspect_port(fl);
 	set_spec(f, spec);
 	f->pooled = pool_function_open(fl->pool, f, f->launch.kind != LAUNCH_BINARY);
 	list_push_back(&fl->functions, &f->link);

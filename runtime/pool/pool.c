@@ -267,6 +267,9 @@ static double expected_rate(const struct pool_function *f)
 
 static bool wants_seat(const struct pool_function *f)
 {
+	if (f->pool->config.one_each && f->n_seats > 0) {
+		return false;
+	}
 	unsigned starting = count_seats(f, SEAT_STARTING);
 	if (starting >= f->pool->config.max_starting || f->waiting <= starting) {
 		return false;
@@ -391,7 +394,8 @@ struct invocation *pool_withdraw(struct pool_function *f, uint64_t id)
 
 void pool_warm(struct pool_function *f)
 {
-	bool has_seat = count_seats(f, SEAT_LEAVING) < f->n_seats;
+	unsigned leaving = f->pool->config.one_each ? 0 : count_seats(f, SEAT_LEAVING);
+	bool has_seat = leaving < f->n_seats;
 	if (!has_seat && f->pool->n_staying < f->pool->config.max_workers) {
 		(void)start_seat(f, NULL);
 	}

@@ -51,6 +51,7 @@ struct pool_config {
 	const struct clock *clock;
 	unsigned max_workers; /* over all functions; 0 = 100 */
 	unsigned max_starting; /* of one function at once; 0 = 4 */
+	bool one_each; /* a function's next worker starts when the one before has ended */
 };
 
 /* What is known of a function's speed, in milliseconds; 0 = not yet. */

@@ -299,6 +299,12 @@ static void end_soon(struct worker *w, unsigned grace_ms)
 	child_stop(w->child, grace_ms);
 }
 
+/* Under a debugger none: Node would wait for that to let go, and the port is needed at once. */
+static unsigned stop_grace_ms(const struct worker *w)
+{
+	return w->untimed ? 0 : STOP_GRACE_MS;
+}
+
 static void on_api_ready(void *ctx)
 {
 	struct worker *w = ctx;
@@ -398,7 +404,7 @@ static void on_api_over(void *ctx)
 	} else {
 		set_state(w, IDLE);
 		if (w->stopping) {
-			end_soon(w, STOP_GRACE_MS);
+			end_soon(w, stop_grace_ms(w));
 		}
 	}
 	w->events->on_free(w->events->ctx, w, ms);
@@ -522,7 +528,7 @@ void worker_stop(struct worker *w)
 {
 	w->stopping = true;
 	if (w->state == IDLE || (w->state == STARTING && !w->run.inv)) {
-		end_soon(w, STOP_GRACE_MS);
+		end_soon(w, stop_grace_ms(w));
 	}
 }
 

@@ -75,6 +75,14 @@ const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).length;
 const memoryKb = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
 const isWorker = ({ command }) => /bootstrap\/(node|python)\/bootstrap/.test(command);
 
+function kill(pid) {
+	try {
+		return process.kill(pid, "SIGKILL");
+	} catch {
+		return false; // it ended by itself
+	}
+}
+
 test(`${TOTAL} invocations among killed processes`, { timeout: 60_000 + TOTAL * 120 }, async (t) => {
 	const chaos = { code: "code", handler: "chaos.handler", timeout: 1, memory: 128 };
 	const python = { code: "code", handler: "chaos.handler", timeout: 1, runtime: "python3.11" };
@@ -109,8 +117,7 @@ test(`${TOTAL} invocations among killed processes`, { timeout: 60_000 + TOTAL * 
 		}
 		if (random(60) === 0) {
 			const workers = family(program.pid).filter(isWorker);
-			if (workers.length > 0) {
-				process.kill(workers[random(workers.length)].id, "SIGKILL");
+			if (workers.length > 0 && kill(workers[random(workers.length)].id)) {
 				killed++;
 			}
 		}

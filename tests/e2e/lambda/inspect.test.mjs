@@ -131,20 +131,34 @@ class Inspector {
 	}
 }
 
-async function freePort() {
-	const server = createServer().listen(0, "127.0.0.1");
-	await new Promise((resolve) => server.once("listening", resolve));
-	const { port } = server.address();
+async function isFree(port) {
+	const server = createServer();
+	const free = await new Promise((resolve) => {
+		server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(server.address().port));
+	});
 	await new Promise((resolve) => server.close(resolve));
-	return port;
+	return free;
+}
+
+/** A free port with a free one after it. */
+async function freePorts() {
+	for (;;) {
+		const port = await isFree(0);
+		if (await isFree(port + 1)) {
+			return port;
+		}
+	}
 }
 
 test("--inspect", async (t) => {
-	const port = await freePort();
+	const port = await freePorts();
 	const program = await startFunctions(
 		t,
-		{ Typed: { code: "ts", handler: "hello.handler", timeout: 1 } },
-		{ args: [`--inspect=${port}`], files: { "ts/hello.ts": SOURCE, "ts/greet.ts": GREET } },
+		{
+			Typed: { code: "ts", handler: "hello.handler", timeout: 1 },
+			Other: { code: "ts", handler: "other.handler" },
+		},
+		{ args: [`--inspect=${port}`], files: { "ts/hello.ts": SOURCE, "ts/greet.ts": GREET, "ts/other.ts": SOURCE } },
 	);
 	const client = lambdaClient(program);
 	const step = (name, fn) => program.step(t, name, fn);
@@ -212,9 +226,21 @@ test("--inspect", async (t) => {
 		assert.deepEqual((await answer).json, { greeting: "Hello paused" });
 	});
 
-	await step("a save reloads, and the port stays", async () => {
+	await step("requests wait for the one at a breakpoint", async () => {
+		const paused = inspector.next("Debugger.paused");
+		const first = invoke(client, "Typed", { name: "first" });
+		const second = invoke(client, "Typed", { name: "second" });
+		await paused;
+		const again = inspector.next("Debugger.paused");
+		await inspector.send("Debugger.resume");
+		await again;
+		await inspector.send("Debugger.resume");
+		const names = (await Promise.all([first, second])).map(({ json }) => json.greeting);
+		assert.deepEqual(names, ["Hello first", "Hello second"]);
+	});
+
+	await step("a save reloads under an attached debugger, and the port stays", async () => {
 		writeFileSync(path.join(program.dir, "ts/greet.ts"), GREET.replace("Hello", "Servus"));
-		inspector.close();
 		assert.deepEqual(await call(client, "Typed", { name: "you" }), { greeting: "Servus you" });
 		const scripts = await attach();
 		const locations = await breakAt(scripts, file, BREAK_LINE);
@@ -225,6 +251,14 @@ test("--inspect", async (t) => {
 		await inspector.send("Debugger.resume");
 		assert.deepEqual((await answer).json, { greeting: "Servus again" });
 		inspector.close();
+	});
+
+	await step("another function has the next port", async () => {
+		assert.deepEqual(await call(client, "Other", { name: "two" }), { greeting: "Servus two" });
+		const other = await Inspector.connect(port + 1);
+		const { result } = await other.send("Runtime.evaluate", { expression: "process.env._HANDLER" });
+		assert.equal(result.value, "other.handler");
+		other.close();
 	});
 
 	await program.stopClean("SIGINT");

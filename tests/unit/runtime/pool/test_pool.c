@@ -106,16 +106,26 @@ static void op_fail(void *ctx, struct pool_function *f, struct invocation *inv, 
 static const struct pool_ops ops = { op_start, op_run, op_has_room, op_running_ms, op_stop,
 	op_fail };
 
-static int set_up(void **state)
+static int set_up_with(void **state, bool one_each)
 {
 	struct fixture *fx = xalloc(sizeof *fx);
 	fx->now_ns = 1000000000;
 	fx->clock = (struct clock){ fake_now_ms, fake_mono, fx };
-	struct pool_config config = { &ops, fx, &fx->clock, 8, 4 };
+	struct pool_config config = { &ops, fx, &fx->clock, 8, 4, one_each };
 	fx->pool = pool_create(&config);
 	fx->f = pool_function_open(fx->pool, fx, true);
 	*state = fx;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, false);
+}
+
+static int set_up_one_each(void **state)
+{
+	return set_up_with(state, true);
 }
 
 static void ended(struct fixture *fx, unsigned i, enum seat_end end)
@@ -311,6 +321,24 @@ static void new_code_means_new_workers(void **state)
 	assert_int_equal(fx->ran, 2);
 }
 
+static void under_a_debugger_there_is_one_at_a_time(void **state)
+{
+	struct fixture *fx = *state;
+	submit(fx, fx->f);
+	ready(fx, 0);
+	submit(fx, fx->f);
+	pass(fx, 60000); /* at a breakpoint */
+	assert_int_equal(fx->started, 1);
+	pool_function_renew(fx->f);
+	pool_warm(fx->f);
+	finish(fx, 0, 60000);
+	assert_int_equal(fx->started, 1); /* the old one still has the port */
+	ended(fx, 0, SEAT_GONE);
+	assert_int_equal(fx->started, 2);
+	ready(fx, 1);
+	assert_int_equal(fx->ran, 2);
+}
+
 static void failed_init_tells_those_who_were_there(void **state)
 {
 	struct fixture *fx = *state;
@@ -395,6 +423,8 @@ int main(void)
 		TEST(ahead_comes_back_when_its_worker_dies),
 		TEST(one_slow_run_stops_sending_ahead),
 		TEST(new_code_means_new_workers),
+		cmocka_unit_test_setup_teardown(
+			under_a_debugger_there_is_one_at_a_time, set_up_one_each, tear_down),
 		TEST(failed_init_tells_those_who_were_there),
 		TEST(init_that_takes_too_long_runs_again_within_the_invocation),
 		TEST(what_cannot_start_is_answered),
