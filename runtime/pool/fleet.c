@@ -82,6 +82,17 @@ static bool needs_own_boot(const struct env_spec *spec)
 	return false;
 }
 
+/* Only managed runtimes look for it. */
+static const char *wrapper_of(const struct env_spec *spec, enum launch_kind kind)
+{
+	for (size_t i = 0; i < spec->n_variables && kind != LAUNCH_BINARY; i++) {
+		if (strcmp(spec->variables[i].name, "AWS_LAMBDA_EXEC_WRAPPER") == 0) {
+			return spec->variables[i].value;
+		}
+	}
+	return NULL;
+}
+
 static void set_spec(struct fleet_function *f, const struct env_spec *spec)
 {
 	struct arena *a = arena_create();
@@ -107,8 +118,12 @@ static void set_spec(struct fleet_function *f, const struct env_spec *spec)
 	struct launch_tools tools = f->fleet->config.tools;
 	tools.inspect_port = f->inspect_port;
 	f->launch = launch_build(a, &tools, f->spec.runtime, f->spec.memory_mb, f->spec.task_root);
-	f->takes_spares =
-		f->fleet->spares && f->launch.kind == LAUNCH_NODE && !needs_own_boot(&f->spec);
+	const char *wrapper = wrapper_of(&f->spec, f->launch.kind);
+	if (wrapper) {
+		launch_wrap(&f->launch, a, wrapper);
+	}
+	f->takes_spares = f->fleet->spares && f->launch.kind == LAUNCH_NODE && !wrapper &&
+			  !needs_own_boot(&f->spec);
 	arena_destroy(f->arena);
 	f->arena = a;
 }

@@ -51,3 +51,15 @@ struct launch launch_build(struct arena *a, const struct launch_tools *tools, co
 	}
 	return l;
 }
+
+void launch_wrap(struct launch *l, struct arena *a, const char *wrapper)
+{
+	size_t n = 0;
+	while (l->argv[n]) {
+		n++;
+	}
+	char **argv = arena_alloc(a, (n + 2) * sizeof *argv);
+	argv[0] = arena_strdup(a, wrapper);
+	memcpy(argv + 1, l->argv, n * sizeof *argv);
+	l->argv = argv;
+}

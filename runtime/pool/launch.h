@@ -25,3 +25,5 @@ enum launch_kind launch_kind_of(const char *runtime);
 /* The command line for a runtime; task_root is where a binary's bootstrap lies. In the arena. */
 struct launch launch_build(struct arena *a, const struct launch_tools *tools, const char *runtime,
 	unsigned memory_mb, const char *task_root);
+/* Puts a program in front, which is to run the rest (AWS_LAMBDA_EXEC_WRAPPER, lambda.md 2.1). */
+void launch_wrap(struct launch *l, struct arena *a, const char *wrapper);

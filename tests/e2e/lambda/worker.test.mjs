@@ -2,7 +2,7 @@
 // catalogue (lambda.md 2.5), through the front door.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { eventually, SOURCE, tempDir } from "../support.mjs";
@@ -32,6 +32,8 @@ const CATALOGUE = [
 
 test("workers", async (t) => {
 	const initFile = scratch(t);
+	const wrapper = scratch(t);
+	writeFileSync(wrapper, '#!/bin/sh\nexport WRAPPED="$#"\necho "wrapper runs $1"\nexec "$@"\n', { mode: 0o755 });
 	const program = await startFunctions(
 		t,
 		{
@@ -55,6 +57,9 @@ test("workers", async (t) => {
 			Dies: { code: "code", handler: "bad_init.handler", env: { HOW: "kill" } },
 			Missing: { code: "code", handler: "worker.nope" },
 			SlowInit: { code: "code", handler: "slow_init.handler", timeout: 3, env: { FILE: initFile, MS: "0" } },
+			Wrapped: { code: "code", handler: "env.handler", env: { AWS_LAMBDA_EXEC_WRAPPER: wrapper } },
+			WrappedPython: { code: "table/python", handler: "basic.echo", runtime: "python3.11", env: { AWS_LAMBDA_EXEC_WRAPPER: wrapper } },
+			NoWrapper: { code: "code", handler: "env.handler", env: { AWS_LAMBDA_EXEC_WRAPPER: "/no/such/wrapper" } },
 			NoBootstrap: { code: "code", handler: "x", runtime: "provided.al2023" },
 		},
 		{ env: { AWS_PROFILE: "mine", AWS_ACCESS_KEY_ID: "FOREIGN", TZ: "Asia/Tokyo", PARENT: "inherited" } },
@@ -214,6 +219,15 @@ test("workers", async (t) => {
 		const answer = await slowInit;
 		assert.deepEqual(answer.json, { starts: 2 });
 		assert.equal(readFileSync(initFile, "utf8"), "xx");
+	});
+
+	await step("AWS_LAMBDA_EXEC_WRAPPER runs the runtime", async () => {
+		const { env } = await call(client, "Wrapped");
+		assert.ok(Number(env.WRAPPED) >= 2);
+		assert.deepEqual(await call(client, "WrappedPython", { a: 1 }), { a: 1 });
+		const missing = await fails(client, "NoWrapper");
+		assert.equal(missing.errorType, "Runtime.ExitError");
+		assert.match(missing.errorMessage, /Runtime exited with error: exit status 127$/);
 	});
 
 	await step("logs are kept per function", async () => {
