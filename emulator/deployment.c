@@ -203,7 +203,6 @@ static int write_outputs(struct deployment *d, struct buf *out, struct err *err)
 	size_t n = logins_list(d->logins, logins, COUNT_OF(logins));
 	struct outputs_input in = { .model = d->model,
 		.service = d->service_url,
-		.service_port = d->config.service_port,
 		.logins = logins,
 		.n_logins = n,
 		.store = d->config.store,

@@ -124,7 +124,7 @@ int outputs_write(const struct outputs_input *in, struct buf *out, struct err *e
 	json_add_member(out, "account", span_of(m->account));
 	json_add_member(out, "service", span_of(in->service));
 	AUTO_FREE char *console = xasprintf("%s/console", in->service);
-	AUTO_FREE char *bridge = xasprintf("ws://localhost:%u/bridge", in->service_port);
+	AUTO_FREE char *bridge = xasprintf("ws%s/bridge", in->service + strlen("http"));
 	json_add_member(out, "console", span_of(console));
 	json_add_member(out, "bridge", span_of(bridge));
 	add_addresses(out, in);

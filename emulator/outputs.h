@@ -14,7 +14,6 @@ struct outputs_login {
 struct outputs_input {
 	const struct model *model;
 	const char *service; /* "http://localhost:4510" */
-	unsigned service_port;
 	const struct outputs_login *logins;
 	size_t n_logins;
 	struct store *store;

@@ -27,7 +27,7 @@ char *client_bearer(const struct options *o, const cJSON *endpoints, struct err 
 cJSON *client_post(const char *url, const char *target, const char *bearer, struct span body,
 	struct err *err) MUST_CHECK;
 
-/* endpoints.json of the stage that the options name. */
+/* endpoints.json of the stage that the options name; without --stage, inside `offstage exec`, that copy's. */
 cJSON *client_endpoints(const struct options *o, struct err *err) MUST_CHECK;
 
 /* Tokens of --user by the control endpoint. */

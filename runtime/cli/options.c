@@ -284,6 +284,7 @@ static int require(const struct options *o, struct err *err)
 static void defaults(struct options *o)
 {
 	o->dir = o->dir ? o->dir : ".";
+	o->stage_given = o->stage != NULL;
 	o->stage = o->stage ? o->stage : o->command == COMMAND_EXEC ? "test" : "dev";
 	o->host = o->host ? o->host : "127.0.0.1";
 	o->format = o->format ? o->format : "json";

@@ -30,6 +30,7 @@ struct options {
 	enum command command;
 	const char *dir; /* the app's folder, as given; "." by default */
 	const char *stage;
+	bool stage_given; /* by the command line, not by default */
 	const char *host;
 	unsigned port;
 	bool json;
