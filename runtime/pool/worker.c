@@ -22,6 +22,7 @@
 
 #define INIT_LIMIT_MS 10000
 #define STOP_GRACE_MS 300
+#define MEMORY_LOOK_MS 100
 #define INIT_ERROR_GRACE_MS 1500
 #define TAIL_BYTES 4096
 #define TAIL_MAX (512 * 1024)
@@ -54,7 +55,7 @@ struct worker {
 	void *owner;
 	enum worker_state state;
 	bool stopping; /* no new work; ends when what it runs is over */
-	bool untimed;
+	bool untimed, watch_memory;
 	enum worker_fate fate;
 	struct runtime_api *api;
 	struct child *child;
@@ -259,6 +260,18 @@ static double finish_run(struct worker *w)
 
 /* ---- running ---- */
 
+/* Until the time is up or, where that is watched, for the next look at the memory. */
+static void arm_run(struct worker *w)
+{
+	double left = w->untimed ? HUGE_VAL : w->run.inv->timeout_ms - ms_since(w->run.started_ns);
+	if (w->watch_memory) {
+		left = fmin(left, MEMORY_LOOK_MS);
+	}
+	if (left < HUGE_VAL) {
+		timer_arm(w->timer, left > 0 ? (uint64_t)ceil(left) : 0);
+	}
+}
+
 static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
 {
 	w->run = (struct run){
@@ -266,10 +279,7 @@ static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
 	};
 	w->init_ms = 0;
 	buf_init(&w->run.tail, TAIL_MAX);
-	if (!w->untimed) {
-		double left = inv->timeout_ms - ms_since(started_ns);
-		timer_arm(w->timer, left > 0 ? (uint64_t)ceil(left) : 0);
-	}
+	arm_run(w);
 }
 
 static void stamp_deadline(struct invocation *inv, double used_ms)
@@ -424,11 +434,41 @@ static void time_out(struct worker *w)
 	finish_run(w);
 }
 
+static bool is_late(const struct worker *w)
+{
+	return !w->untimed && ms_since(w->run.started_ns) >= w->run.inv->timeout_ms;
+}
+
+/* What the cloud's kernel would do; the exit is the answer. */
+static void kill_greedy(struct worker *w, unsigned mb)
+{
+	char text[128];
+	int n = snprintf(text, sizeof text,
+		"RequestId: %s Error: killed, its %u MB are more than the function's %u MB\n",
+		w->run.inv->event.request_id, mb, w->memory_mb);
+	emit(w, LOG_PLATFORM, span_n(text, (size_t)n));
+	child_stop(w->child, 0);
+}
+
+static void on_run_timer(struct worker *w)
+{
+	if (is_late(w)) {
+		time_out(w);
+		return;
+	}
+	unsigned mb = w->watch_memory ? memory_now_mb(worker_pid(w)) : 0;
+	if (mb > w->memory_mb) {
+		kill_greedy(w, mb);
+	} else {
+		arm_run(w);
+	}
+}
+
 static void on_timer(void *ctx)
 {
 	struct worker *w = ctx;
 	if (w->run.inv) {
-		time_out(w);
+		on_run_timer(w);
 		return;
 	}
 	if (w->state != STARTING) {
@@ -598,6 +638,7 @@ struct worker *worker_open(const struct worker_config *c, struct err *err)
 	w->events = c->events;
 	w->owner = c->owner;
 	w->untimed = c->untimed;
+	w->watch_memory = c->watch_memory;
 	w->function = xstrdup(c->env->function);
 	w->handler = xstrdup(c->env->handler);
 	w->memory_mb = c->env->memory_mb;

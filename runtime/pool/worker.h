@@ -70,6 +70,7 @@ struct worker_config {
 	char *const *spare_base; /* the environment that the spare was started with */
 	unsigned prefetch; /* how many events the process may hold ahead (OFFSTAGE_PREFETCH) */
 	bool untimed; /* under a debugger: no time limits */
+	bool watch_memory; /* nothing in the process keeps it to the function's memory, as Node's flags do */
 	struct invocation *first; /* init counts as part of this one (suppressed init), or NULL */
 	void *owner; /* worker_owner's answer */
 };

@@ -48,6 +48,7 @@ test("workers", async (t) => {
 			reject: worker("reject"),
 			uncaught: worker("uncaught"),
 			memory: worker("memory", { memory: 128, timeout: 20 }),
+			Greedy: { code: "code", handler: "greedy.handler", runtime: "python3.11", memory: 128, timeout: 20 },
 			later: worker("later"),
 			chatter: worker("chatter", { timeout: 20 }),
 			binary: worker("binary"),
@@ -165,6 +166,14 @@ test("workers", async (t) => {
 		const body = await fails(client, "memory");
 		assert.match(body.errorType, /^Runtime\.(ExitError|OutOfMemory)$/);
 		assert.match(body.errorMessage, /signal: (killed|aborted)|OutOfMemory/);
+	});
+
+	await step("so is one that nothing in its process holds back", async () => {
+		const answer = await invoke(client, "Greedy", {}, { LogType: "Tail" });
+		const errorMessage = `RequestId: ${answer.id} Error: Runtime exited with error: signal: killed`;
+		assert.deepEqual(answer.json, { errorType: "Runtime.ExitError", errorMessage });
+		assert.match(answer.log, /killed, its \d+ MB are more than the function's 128 MB\n/);
+		assert.match(answer.log, /Memory Size: 128 MB\tMax Memory Used: \d+ MB\t.*Error Type: Runtime\.ExitError\n$/);
 	});
 
 	await step("output after the answer is kept, and the next request is not disturbed", async () => {
