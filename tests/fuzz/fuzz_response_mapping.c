@@ -1,5 +1,6 @@
 /* response mapping: whatever a function returns becomes an answer that can be sent (a final status, header
- * lines that cannot be broken) or a refusal with a reason. The first byte chooses the format. */
+ * lines that cannot be broken) or a refusal with a reason. The first byte chooses the
+ * format, and whether it is a whole result or the prelude of a stream. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -37,7 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reply r;
 	struct err err = ERR_INIT;
 	reply_init(&r, a);
-	if (reply_from_lambda(&r, span_n(payload, size - 1), data[0] & 1, &scratch, &err)) {
+	static const enum reply_format formats[] = { REPLY_V1, REPLY_V2, REPLY_URL };
+	struct span text = span_n(payload, size - 1);
+	unsigned choice = data[0] % 4;
+	if (choice < 3 ? reply_from_lambda(&r, text, formats[choice], &scratch, &err)
+		       : reply_from_prelude(&r, text, &err)) {
 		ENSURE(err.msg[0]);
 	} else {
 		check(&r);
