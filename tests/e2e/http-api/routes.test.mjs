@@ -227,6 +227,11 @@ test("routes", (t) => withApp(t, template(), async (program) => {
 		});
 	}
 
+	await program.step(t, "escapes in a literal segment are decoded before it is matched", async () => {
+		const event = await eventOf(url("Resource"), { target: "/hell%6F" });
+		assert.deepEqual([event.routeKey, event.rawPath], ["GET /hello", "/hello"]);
+	});
+
 	await program.step(t, "an encoded slash ends no segment, and is decoded in the value", async () => {
 		const event = await eventOf(url("Values"), { target: "/one/a%2Fb" });
 		assert.deepEqual(
