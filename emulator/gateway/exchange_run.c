@@ -101,8 +101,8 @@ static void on_result(void *ctx, const struct lambda_result *result)
 	case LAMBDA_FUNCTION_ERROR:
 		e->context.endpoint_status = 200;
 		e->context.integration_error = arena_strdup(e->http->arena, result->error_type);
-		exchange_refuse(e, 500, "function error",
-			first_of(result->detail, error_words(e, result)));
+		exchange_refuse(
+			e, 500, "function error", first_of(result->detail, error_words(e, result)));
 		return;
 	case LAMBDA_THROTTLED:
 		e->context.endpoint_status = 429;

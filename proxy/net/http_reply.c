@@ -214,7 +214,8 @@ static void add_head(struct http_exchange *x, const struct http_reply *reply, in
 		buf_add_span(b, SPAN("\r\n"));
 	}
 	/* HTTP/1.1 needs no word for keeping it; the service says so all the same (api-gateway.md 4.4). */
-	buf_add_span(b, x->keep_alive ? SPAN("Connection: keep-alive\r\n") : SPAN("Connection: close\r\n"));
+	buf_add_span(b,
+		x->keep_alive ? SPAN("Connection: keep-alive\r\n") : SPAN("Connection: close\r\n"));
 	buf_add_span(b, SPAN("\r\n"));
 }
 

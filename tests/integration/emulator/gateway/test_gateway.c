@@ -436,8 +436,7 @@ static void what_lambda_says_is_mapped(void **state)
 		enum lambda_outcome outcome;
 		const char *error_type, *detail, *check, *reason;
 	} rows[] = {
-		{ LAMBDA_FUNCTION_ERROR, "TypeError", "", "function error",
-			"TypeError: boom" },
+		{ LAMBDA_FUNCTION_ERROR, "TypeError", "", "function error", "TypeError: boom" },
 		{ LAMBDA_THROTTLED, "", "", "concurrency",
 			"the function's reserved concurrency is used up" },
 		{ LAMBDA_UNAVAILABLE, "", "no agent is connected", "function",

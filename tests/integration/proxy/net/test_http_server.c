@@ -232,7 +232,7 @@ static void head_204_and_304_have_no_body(void **state)
 	peer_send(&f.peer, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" GET("/204") GET("/304") GET("/"));
 	peer_expect(&f.peer,
 		HEAD_200("5") KEPT "HTTP/1.1 204 No Content\r\n" KEPT
-			      "HTTP/1.1 304 Not Modified\r\n" KEPT REPLY_200("5", "hello"));
+				   "HTTP/1.1 304 Not Modified\r\n" KEPT REPLY_200("5", "hello"));
 	teardown(&f);
 }
 
@@ -248,7 +248,8 @@ static void answers_in_pieces(void **state)
 	http_reply_begin(f.held[1], &r, 4);
 	assert_true(http_reply_write(f.held[0], SPAN("abc")));
 	assert_true(http_reply_write(f.held[1], SPAN("12")));
-	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" KEPT "3\r\nabc\r\n");
+	peer_expect(
+		&f.peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" KEPT "3\r\nabc\r\n");
 	http_reply_write(f.held[0], SPAN(""));
 	http_reply_end(f.held[0]);
 	peer_expect(&f.peer, "0\r\n\r\n" HEAD_200("4") KEPT "12");
