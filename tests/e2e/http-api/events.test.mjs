@@ -14,8 +14,7 @@ const template = new Template()
 	.route("Two", "GET /plain", "Echo")
 	.api("One")
 	.route("One", "ANY /{proxy+}", "Echo", { v1: true })
-	.route("One", "GET /plain", "Echo", { v1: true })
-	.route("One", "$default", "Echo", { v1: true });
+	.route("One", "GET /plain", "Echo", { v1: true });
 
 // Content type, and whether the body is text; undefined: no header.
 const TYPES = [
@@ -247,14 +246,5 @@ test("events", (t) => withApp(t, template, async (program) => {
 			["/{proxy+}", "ANY /{proxy+}"],
 		);
 		assert.deepEqual([event.body, event.httpMethod], ['{"a":1}', "PUT"]);
-	});
-
-	await program.step(t, "1.0: $default is its own resource", async () => {
-		const { resource, requestContext: c, pathParameters } = await eventOf(one, { target: "/" });
-		if (c.resourceId === "$default") {
-			assert.deepEqual([resource, c.resourcePath, pathParameters], ["$default", "$default", null]);
-		} else {
-			assert.equal(c.resourceId, "ANY /{proxy+}");
-		}
 	});
 }));

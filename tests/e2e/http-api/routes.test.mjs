@@ -227,6 +227,14 @@ test("routes", (t) => withApp(t, template(), async (program) => {
 		});
 	}
 
+	await program.step(t, "1.0: $default is its own resource", async () => {
+		const { resource, requestContext: c, pathParameters } = await eventOf(url("ValuesOne"), { target: "/zzz" });
+		assert.deepEqual(
+			[resource, c.resourceId, c.resourcePath, pathParameters],
+			["$default", "$default", "$default", null],
+		);
+	});
+
 	await program.step(t, "escapes in a literal segment are decoded before it is matched", async () => {
 		const event = await eventOf(url("Resource"), { target: "/hell%6F" });
 		assert.deepEqual([event.routeKey, event.rawPath], ["GET /hello", "/hello"]);
