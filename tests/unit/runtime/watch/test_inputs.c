@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -280,6 +281,64 @@ static void the_loop_hears_of_changes(void **state)
 	assert_int_equal(inputs_check(fx->inputs), INPUTS_CHANGED);
 }
 
+/* The events that the kernel is asked for in a folder, of the first inotify descriptor that knows it. */
+static unsigned watched_events(const char *dir)
+{
+	struct stat st;
+	assert_int_equal(stat(dir, &st), 0);
+	for (int fd = 0; fd < 64; fd++) {
+		AUTO_FREE char *path = xasprintf("/proc/self/fdinfo/%d", fd);
+		FILE *info = fopen(path, "r");
+		char line[256];
+		while (info && fgets(line, sizeof line, info)) {
+			unsigned wd;
+			unsigned long ino, dev, mask;
+			if (sscanf(line, "inotify wd:%x ino:%lx sdev:%lx mask:%lx", &wd, &ino, &dev, &mask) ==
+					4 &&
+				ino == st.st_ino) {
+				fclose(info);
+				return (unsigned)mask;
+			}
+		}
+		if (info) {
+			fclose(info);
+		}
+	}
+	return 0;
+}
+
+/* Others may write there without end: a process that is woken by each write of a compiler in /tmp, or by
+ * its own log beside the app, does nothing else. */
+static void writes_in_the_folders_above_are_not_asked_for(void **state)
+{
+	struct fixture *fx = *state;
+	build(fx);
+	assert_true(watched_events(at(fx, "lib")) & IN_MODIFY);
+	unsigned above = watched_events("/tmp");
+	assert_true(above & IN_MOVED_FROM);
+	assert_false(above & (IN_MODIFY | IN_CLOSE_WRITE));
+}
+
+static void a_file_outside_is_watched_though_its_folder_was_one_above(void **state)
+{
+	struct fixture *fx = *state;
+	AUTO_FREE char *above = xasprintf("%s/in/deep.ts", fx->outside);
+	AUTO_FREE char *beside = xasprintf("%s/beside.ts", fx->outside);
+	AUTO_FREE char *folder = xasprintf("%s/in", fx->outside);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	struct watch_file *deep = watch_add(fx->watch, above);
+	assert_false(watched_events(fx->outside) & IN_MODIFY);
+	struct watch_file *file = watch_add(fx->watch, beside);
+	assert_true(watched_events(fx->outside) & IN_MODIFY);
+	write_in_place(beside, "1");
+	watch_drain(fx->watch);
+	assert_true(watch_file_seq(file) > 0);
+	watch_drop(file);
+	watch_drop(deep);
+	unlink(beside);
+	rmdir(folder);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -299,6 +358,8 @@ int main(void)
 		TEST(noise_is_not_a_change),
 		TEST(new_folders_are_watched_with_what_is_in_them),
 		TEST(the_loop_hears_of_changes),
+		TEST(writes_in_the_folders_above_are_not_asked_for),
+		TEST(a_file_outside_is_watched_though_its_folder_was_one_above),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
