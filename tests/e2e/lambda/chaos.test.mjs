@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
 import { test } from "node:test";
 import { eventually } from "../support.mjs";
-import { startFunctions } from "./support.mjs";
+import { startFunctions, stop } from "./support.mjs";
 
 const TOTAL = Number(process.env.OFFSTAGE_CHAOS ?? 1500);
 const SIDE_BY_SIDE = 12;
@@ -157,5 +157,5 @@ test(`${TOTAL} invocations among killed processes`, { timeout: 60_000 + TOTAL * 
 		t.diagnostic(`${killed} killed, ${lost} lost with them, ${grown} kB more after ${TOTAL} invocations`);
 		assert.ok(grown < 40_000, `${grown} kB`);
 	});
-	await program.stopClean("SIGINT");
+	await stop(program);
 });

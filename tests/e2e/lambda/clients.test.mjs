@@ -9,7 +9,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { InvokeWithResponseStreamCommand } from "@aws-sdk/client-lambda";
 import { run, SOURCE, tempDir } from "../support.mjs";
-import { call, fails, invoke, lambdaClient, startFunctions, TABLE } from "./support.mjs";
+import { call, fails, invoke, lambdaClient, startFunctions, stop, TABLE } from "./support.mjs";
 
 const require = createRequire(path.join(SOURCE, "tests/js/bootstrap/package.json"));
 const OFFICIAL = path.join(path.dirname(require.resolve("aws-lambda-ric")), "../bin/index.mjs");
@@ -194,5 +194,5 @@ test("runtime clients", async (t) => {
 		assert.deepEqual(await call(client, "C", { a: 1 }), { second: { a: 1 } });
 	});
 
-	await program.stopClean("SIGINT");
+	await stop(program);
 });

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { Sha256 } from "@aws-crypto/sha256-js";
 import { eventually, get, run, send, tempDir } from "../support.mjs";
-import { call, lambdaClient, startFunctions } from "./support.mjs";
+import { call, lambdaClient, startFunctions, stop } from "./support.mjs";
 
 const FORBIDDEN =
 	'{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see: ' +
@@ -31,6 +31,7 @@ const functions = {
 	Result: { code: "code", handler: "http.result", url: {} },
 	Raises: { code: "code", handler: "http.raises", url: {} },
 	Slow: { code: "code", handler: "worker.hang", timeout: 1, url: {} },
+	Forever: { code: "code", handler: "worker.hang", timeout: 60, url: {} },
 	None: { code: "code", handler: "http.echo", reserved: 0, url: {} },
 	Cors: { code: "code", handler: "http.echo", url: { Cors: CORS } },
 	Stream: { code: "code", handler: "http.stream", url: { InvokeMode: "RESPONSE_STREAM" } },
@@ -314,5 +315,20 @@ test("function URLs", async (t) => {
 		assert.equal((await get(`${url("Stream")}plain`)).status, 200);
 	});
 
-	await program.stopClean("SIGINT");
+	// Under way when it stops: a stream that has begun, a function that runs.
+	const begun = program.listen();
+	let seen = "";
+	const stream = pieces(`${url("Stream")}gate?%2Fno%2Fsuch%2Ffile`, (text) => {
+		seen = text;
+		return false;
+	});
+	const running = get(url("Forever")).then(
+		(response) => response.status,
+		() => "closed",
+	);
+	await program.says(begun, /REQUEST Forever /);
+	await eventually("the stream has begun", () => seen === "before");
+	await stop(program);
+	assert.equal((await stream).how, "broken");
+	assert.ok([502, "closed"].includes(await running));
 });

@@ -9,7 +9,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { eventually, get } from "../support.mjs";
-import { call, invoke, lambdaClient, startFunctions } from "./support.mjs";
+import { call, invoke, lambdaClient, startFunctions, stop } from "./support.mjs";
 
 const SOURCE = `import { greet } from "./greet";
 
@@ -261,5 +261,5 @@ test("--inspect", async (t) => {
 		other.close();
 	});
 
-	await program.stopClean("SIGINT");
+	await stop(program);
 });

@@ -13,7 +13,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { Aws } from "../clients.mjs";
 import { cleanEnv, eventually, OFFSTAGE, run, send } from "../support.mjs";
-import { call, invoke, lambdaClient, startFunctions } from "./support.mjs";
+import { call, invoke, lambdaClient, startFunctions, stop } from "./support.mjs";
 
 const worker = (name, more) => ({ code: "code", handler: `worker.${name}`, timeout: 10, ...more });
 const ARN = "arn:aws:lambda:us-east-1:123456789012:function:";
@@ -238,7 +238,7 @@ test("the Invoke API", async (t) => {
 		assert.equal((await own("nope")).code, 1);
 	});
 
-	await program.stopClean("SIGINT");
+	await stop(program);
 });
 
 test("--max-concurrency bounds the processes of all functions", async (t) => {
@@ -248,5 +248,5 @@ test("--max-concurrency bounds the processes of all functions", async (t) => {
 		Array.from({ length: 12 }, (_, i) => call(client, i % 2 ? "one" : "two", { ms: 50 })),
 	);
 	assert.ok(pids.every((pid) => typeof pid === "number"));
-	await program.stopClean("SIGINT");
+	await stop(program);
 });

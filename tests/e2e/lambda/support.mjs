@@ -119,6 +119,15 @@ export async function startFunctions(t, functions, { files = {}, prepare, more, 
 	return Program.start(t, dir, options);
 }
 
+/** Ctrl-C: nothing is left, and no sanitizer has a word to say at the end. */
+export async function stop(program) {
+	const exit = await program.stopClean("SIGINT");
+	if (exit.code !== 130) {
+		program.dump();
+	}
+	assert.deepEqual(exit, { code: 130, signal: null });
+}
+
 export function lambdaClient(program, credentials) {
 	return new LambdaClient({
 		endpoint: program.service,

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFile
 import path from "node:path";
 import { test } from "node:test";
 import { eventually, SOURCE, tempDir } from "../support.mjs";
-import { call, fails, invoke, lambdaClient, startFunctions } from "./support.mjs";
+import { call, fails, invoke, lambdaClient, startFunctions, stop } from "./support.mjs";
 
 const worker = (name, more) => ({ code: "code", handler: `worker.${name}`, timeout: 5, ...more });
 
@@ -256,5 +256,5 @@ test("workers", async (t) => {
 		assert.match(text, /REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d* MB\tInit Duration: [\d.]+ ms\t\n/);
 	});
 
-	await program.stopClean("SIGINT");
+	await stop(program);
 });
