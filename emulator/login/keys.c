@@ -66,8 +66,8 @@ static int make_end(struct making *m, struct login_keys *k, size_t i, struct sto
 }
 
 /* Makes the keys from `have` on, all at once. */
-static int make_missing(struct login_keys *k, size_t have, struct store *store, const char *issuer,
-	struct err *err)
+static int make_missing(
+	struct login_keys *k, size_t have, struct store *store, const char *issuer, struct err *err)
 {
 	struct making making[N_KEYS] = { 0 };
 	int rc = 0;

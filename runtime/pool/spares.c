@@ -80,8 +80,8 @@ static void forget(struct spares *s, const struct spare *spare, const struct chi
 			if (size->ready[k] == spare) {
 				(void)size_pop(size, k);
 				s->failures++;
-				log_info("pool", "a spare process ended (status %d, signal %d)", end->status,
-					end->signal);
+				log_info("pool", "a spare process ended (status %d, signal %d)",
+					end->status, end->signal);
 				return;
 			}
 		}

@@ -108,7 +108,11 @@ static void dir_free(struct watch *w, struct watch_dir *d)
 }
 
 /* What is to be known of a folder; each includes those before it. */
-enum scope { SCOPE_ENTRIES, SCOPE_FILES, SCOPE_TREE };
+enum scope {
+	SCOPE_ENTRIES,
+	SCOPE_FILES,
+	SCOPE_TREE
+};
 
 /* Watches one folder. 0, or the errno. */
 static int dir_watch(struct watch *w, const char *path, enum scope scope)

@@ -19,8 +19,9 @@
 #include "proxy/bridge/bridge_server.h"
 #include "runtime/agent.h"
 
-#define TEMPLATE "{\"AWSTemplateFormatVersion\":\"2010-09-09\",\"Resources\":{\"%s\":" \
-		 "{\"Type\":\"AWS::SNS::Topic\"}}}"
+#define TEMPLATE                                                              \
+	"{\"AWSTemplateFormatVersion\":\"2010-09-09\",\"Resources\":{\"%s\":" \
+	"{\"Type\":\"AWS::SNS::Topic\"}}}"
 #define MAX_TEXT (4 * 1024 * 1024)
 
 struct fixture {
@@ -129,8 +130,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	uv_poll_start(&in->poll, UV_READABLE, on_request);
 }
 
-static void emulator_send(struct fixture *fx, enum wire_type type, uint64_t id, const char *meta,
-	const char *payload)
+static void emulator_send(
+	struct fixture *fx, enum wire_type type, uint64_t id, const char *meta, const char *payload)
 {
 	struct wire_message m = { type, id, span_of(meta), span_of(payload) };
 	bridge_peer_send(fx->peer, &m);
@@ -294,7 +295,8 @@ static void until_note(struct fixture *fx, const char *what)
 }
 
 static const char OUTPUTS[] =
-	"{\"region\":\"us-east-1\",\"service\":\"http://127.0.0.1:1\",\"functions\":[{\"name\":\"a\","
+	"{\"region\":\"us-east-1\",\"service\":\"http://"
+	"127.0.0.1:1\",\"functions\":[{\"name\":\"a\","
 	"\"handler\":\"a.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,\"metadata\":"
 	"{\"construct\":\"A\",\"srcPath\":\".\",\"handler\":\"a.handler\"}}]}";
 
@@ -343,7 +345,8 @@ static void a_refused_app_fails_with_the_emulators_words(void **state)
 {
 	struct fixture *fx = *state;
 	until(fx, &fx->n_apps, 1);
-	emulator_send(fx, WIRE_OUTPUTS, fx->app_id, "{\"ok\":false,\"error\":\"no such type\"}", "{}");
+	emulator_send(
+		fx, WIRE_OUTPUTS, fx->app_id, "{\"ok\":false,\"error\":\"no such type\"}", "{}");
 	until(fx, &fx->n_failed, 1);
 	assert_string_equal(buf_cstr(&fx->failed), "no such type");
 	assert_int_equal(fx->n_ready, 0);

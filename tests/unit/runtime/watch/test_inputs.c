@@ -293,8 +293,8 @@ static unsigned watched_events(const char *dir)
 		while (info && fgets(line, sizeof line, info)) {
 			unsigned wd;
 			unsigned long ino, dev, mask;
-			if (sscanf(line, "inotify wd:%x ino:%lx sdev:%lx mask:%lx", &wd, &ino, &dev, &mask) ==
-					4 &&
+			if (sscanf(line, "inotify wd:%x ino:%lx sdev:%lx mask:%lx", &wd, &ino, &dev,
+				    &mask) == 4 &&
 				ino == st.st_ino) {
 				fclose(info);
 				return (unsigned)mask;
