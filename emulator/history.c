@@ -184,7 +184,7 @@ static void add_entry(struct buf *out, const struct entry *e)
 	add_value(out, "event", buf_span(&e->event));
 	if (e->ended) {
 		json_add_name(out, "durationMs");
-		buf_addf(out, "%.2f", e->duration_ms);
+		buf_add_fixed2(out, e->duration_ms);
 		json_add_member(out, "errorType", span_of(e->error_type));
 		add_value(out, "response", buf_span(&e->result));
 	}

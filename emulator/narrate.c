@@ -108,8 +108,13 @@ void narrate_start(const struct lambda_record *r)
 {
 	struct buf b = BUF_INIT(16u << 20);
 	if (!console_is_json()) {
-		buf_addf(&b, "%s REQUEST %s [%s] invoked by %s", r->request_id, r->function,
-			r->handler, r->source);
+		buf_add_str(&b, r->request_id);
+		buf_add_str(&b, " REQUEST ");
+		buf_add_str(&b, r->function);
+		buf_add_str(&b, " [");
+		buf_add_str(&b, r->handler);
+		buf_add_str(&b, "] invoked by ");
+		buf_add_str(&b, r->source);
 		console_line_span(STYLE_GREY, buf_span(&b));
 		buf_fini(&b);
 		return;
@@ -160,11 +165,12 @@ void narrate_end(const struct lambda_record *r)
 		json_add_member(&b, "outcome", span_of(outcome_name(r->outcome)));
 		json_add_member(&b, "errorType", span_of(r->error_type));
 		json_add_name(&b, "durationMs");
-		buf_addf(&b, "%.2f", r->duration_ms);
+		buf_add_fixed2(&b, r->duration_ms);
 		json_add_member(&b, "result", r->result);
 		emit("response", &b);
 	} else if (r->outcome == LAMBDA_OK) {
-		buf_addf(&b, "%s RESPONSE ", r->request_id);
+		buf_add_str(&b, r->request_id);
+		buf_add_str(&b, " RESPONSE ");
 		narrate_shorten(&b, r->result);
 		console_line_span(STYLE_GREY, buf_span(&b));
 	} else if (r->outcome == LAMBDA_FUNCTION_ERROR) {

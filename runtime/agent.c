@@ -239,10 +239,13 @@ static void on_log(void *ctx, const char *function, uint64_t id, const char *req
 	enum log_kind kind, struct span text)
 {
 	struct agent *a = ctx;
-	struct buf meta = BUF_INIT(16 * 1024);
-	messages_log(&meta, function, request_id, kind);
-	send_message(a, WIRE_LOG, id, buf_span(&meta), text);
-	buf_fini(&meta);
+	/* What a handler said is the emulator's business, too; START, END and REPORT say what RESULT does. */
+	if (kind != LOG_PLATFORM) {
+		struct buf meta = BUF_INIT(16 * 1024);
+		messages_log(&meta, function, request_id, kind);
+		send_message(a, WIRE_LOG, id, buf_span(&meta), text);
+		buf_fini(&meta);
+	}
 	output_add(a->output, function, request_id, kind, text);
 }
 

@@ -27,7 +27,7 @@ void messages_stacks(struct buf *out, const cJSON *stacks)
 static void add_ms(struct buf *out, const char *name, double ms)
 {
 	json_add_name(out, name);
-	buf_addf(out, "%.2f", ms);
+	buf_add_fixed2(out, ms);
 }
 
 void messages_result(struct buf *out, const struct outcome *o)

@@ -105,6 +105,15 @@ void buf_add_u64(struct buf *b, uint64_t value)
 	buf_add(b, digits + at, sizeof digits - at);
 }
 
+void buf_add_fixed2(struct buf *b, double value)
+{
+	uint64_t hundredths = value > 0 ? (uint64_t)(value * 100 + 0.5) : 0;
+	buf_add_u64(b, hundredths / 100);
+	buf_add(b,
+		(char[]){ '.', (char)('0' + hundredths / 10 % 10), (char)('0' + hundredths % 10) },
+		3);
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
 	ENSURE(n <= b->len);

@@ -28,7 +28,7 @@
  *            streamError(base64 JSON) if it broke midway
  *   CHUNK    contentType (first piece only); payload: bytes
  *   CREDIT   bytes(int)
- *   LOG      function, requestId, kind("platform"|"stdout"|"stderr"|"record"); payload: text
+ *   LOG      function, requestId, kind("stdout"|"stderr"|"record"); payload: text
  *   NOTE     kind("building"|"built"|"build-error"|"synth"|"synth-error"|...), text, function
  *   BYE      reason, code
  * id: INVOKE, RESULT, CHUNK, CREDIT, CANCEL and LOG carry the invocation's wire id (LOG: 0 outside one);

@@ -105,6 +105,19 @@ static void test_times(void **state)
 	assert_false(time_parse_basic(SPAN("2025-01-02T03:04"), &back));
 }
 
+static void test_two_decimals(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(1024);
+	buf_add_fixed2(&b, 0);
+	buf_add_char(&b, ' ');
+	buf_add_fixed2(&b, 3.014);
+	buf_add_char(&b, ' ');
+	buf_add_fixed2(&b, 9999.999);
+	expect_text(&b, "0.00 3.01 10000.00");
+	buf_fini(&b);
+}
+
 static void test_a_buffer_never_passes_its_maximum(void **state)
 {
 	(void)state;
@@ -125,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_two_decimals),
 		cmocka_unit_test(test_a_buffer_never_passes_its_maximum),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
