@@ -157,6 +157,10 @@ static void set_platform(struct env *e, const struct env_spec *spec, const char 
 	set(e, "AWS_SESSION_TOKEN", spec->session_token);
 	set_if_absent(e, "AWS_ENDPOINT_URL", spec->endpoint);
 	set_if_absent(e, "AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
+	/* Where a daemon would listen: X-Ray's SDKs send into the void, as datagrams. */
+	set_if_absent(e, "AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000");
+	set(e, "_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1");
+	set(e, "_AWS_XRAY_DAEMON_PORT", "2000");
 	set(e, "AWS_XRAY_LOG_LEVEL", "silent");
 	set(e, "LAMBDA_TASK_ROOT", spec->task_root);
 	set(e, "LAMBDA_RUNTIME_DIR", spec->runtime_dir);

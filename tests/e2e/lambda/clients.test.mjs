@@ -18,12 +18,21 @@ const PROVIDED = path.join(TABLE, "provided");
 
 /** Handler, and what else it is given. The same function runs under both clients. */
 const NODE = [
-	...["echo", "nothing", "nul", "unicode", "huge", "nested.deeper.handler"].map((name) => `basic.${name}`),
-	...["plain", "later", "error", "errorString", "twice", "never", "returnsValue"].map((n) => `callbacks.${n}`),
-	...["waits", "doesNotWait", "succeed", "fail", "done"].map((name) => `callbacks.${name}`),
-	...["throwSync", "throwAsync", "throwString", "throwObject", "throwNullSync", "throwNullAsync"].map(
-		(name) => `failures.${name}`,
+	...["echo", "nothing", "nul", "unicode", "huge", "nested.deeper.handler"].map(
+		(name) => `basic.${name}`,
 	),
+	...["plain", "later", "error", "errorString", "twice", "never", "returnsValue"].map(
+		(n) => `callbacks.${n}`,
+	),
+	...["waits", "doesNotWait", "succeed", "fail", "done"].map((name) => `callbacks.${name}`),
+	...[
+		"throwSync",
+		"throwAsync",
+		"throwString",
+		"throwObject",
+		"throwNullSync",
+		"throwNullAsync",
+	].map((name) => `failures.${name}`),
 	...["custom", "unicodeError", "deleteCharacter", "circular", "bigint", "unhandledRejection"].map(
 		(name) => `failures.${name}`,
 	),
@@ -31,18 +40,27 @@ const NODE = [
 	...["good", "prelude", "object", "throwsFirst", "throwsMidway", "returnsValue", "large"].map(
 		(name) => `streaming.${name}`,
 	),
-	...["throws.handler", "module.handler", "common.handler", "esm/top.handler", "esm/rejects.handler"],
+	...[
+		"throws.handler",
+		"module.handler",
+		"common.handler",
+		"esm/top.handler",
+		"esm/rejects.handler",
+	],
 ];
 const PYTHON = {
 	"basic.echo": '{"a": "\\u017e"}',
 	"basic.nothing": "null",
 	"basic.unicode": /^\{"text": ".*", "key": ".*"\}$/,
 	"basic.numbers": /"d": 1\.50?, "nan": NaN/,
-	"basic.raises": /^\{"errorMessage": "boom", "errorType": "ValueError", "requestId": "<id>", "stackTrace": \[/,
+	"basic.raises":
+		/^\{"errorMessage": "boom", "errorType": "ValueError", "requestId": "<id>", "stackTrace": \[/,
 	"basic.custom": /"errorType": "CustomError"/,
 	"basic.unserializable": /"errorType": "Runtime\.MarshalError"/,
-	"basic.exits": /^\{"errorType":"Runtime\.ExitError","errorMessage":"RequestId: <id> Error: Runtime exited with error: exit status 3"\}$/,
-	"basic.sleeps": /^\{"errorType":"Sandbox\.Timedout","errorMessage":"RequestId: <id> Error: Task timed out after 1\.00 seconds"\}$/,
+	"basic.exits":
+		/^\{"errorType":"Runtime\.ExitError","errorMessage":"RequestId: <id> Error: Runtime exited with error: exit status 3"\}$/,
+	"basic.sleeps":
+		/^\{"errorType":"Sandbox\.Timedout","errorMessage":"RequestId: <id> Error: Task timed out after 1\.00 seconds"\}$/,
 	"throws.handler": /"errorType": "/,
 	"needs.handler": /"errorType": "Runtime\.ImportModuleError"/,
 	"syntax.handler": /"errorType": "Runtime\.UserCodeSyntaxError"/,
@@ -56,7 +74,12 @@ function nodeFunctions() {
 	for (const handler of NODE) {
 		const settings = { handler, timeout: timeoutOf(handler) };
 		all[key("ours_", handler)] = { ...settings, code: "table/node" };
-		all[key("official_", handler)] = { ...settings, code: "official", runtime: "provided.al2023", env: { AWS_EXECUTION_ENV: "x" } };
+		all[key("official_", handler)] = {
+			...settings,
+			code: "official",
+			runtime: "provided.al2023",
+			env: { AWS_EXECUTION_ENV: "x" },
+		};
 	}
 	for (const handler of Object.keys(PYTHON)) {
 		all[key("python_", handler)] = {
@@ -73,9 +96,15 @@ function comparable({ status, error, id, text }) {
 	const trace = /"trace":\[.*\]/s;
 	if (trace.test(body)) {
 		const { trace: lines } = JSON.parse(text);
-		const own = lines.filter((line) => !/^\s+at /.test(line) || /\/(table\/node|official)\//.test(line));
+		const own = lines.filter(
+			(line) => !/^\s+at /.test(line) || /\/(table\/node|official)\//.test(line),
+		);
 		// Node names a frame's function in another way where source maps are on.
-		const shown = own.map((line) => line.replace(/at .*\(.*\/(table\/node|official)\/(.*):\d+:\d+\)/, "at $2").replace(/file:\/\/.*:\d+:\d+/, "file"));
+		const shown = own.map((line) =>
+			line
+				.replace(/at .*\(.*\/(table\/node|official)\/(.*):\d+:\d+\)/, "at $2")
+				.replace(/file:\/\/.*:\d+:\d+/, "file"),
+		);
 		body = body.replace(trace, () => `"trace":${JSON.stringify(shown)}`);
 	}
 	return { status, error, body };

@@ -77,7 +77,11 @@ async function roleCredentials(client, name) {
 	};
 }
 
-async function sign(credentials, url, { method = "GET", headers = {}, body, service = "lambda" } = {}) {
+async function sign(
+	credentials,
+	url,
+	{ method = "GET", headers = {}, body, service = "lambda" } = {},
+) {
 	const target = new URL(url);
 	const signer = new SignatureV4({ credentials, region: "us-east-1", service, sha256: Sha256 });
 	const signed = await signer.sign({
@@ -168,7 +172,10 @@ test("function URLs", async (t) => {
 		assert.equal((await result({ statusCode: "418" })).status, 418);
 		const binary = await result({ statusCode: 200, body: "aGk=", isBase64Encoded: true });
 		assert.equal(binary.body, "hi");
-		assert.equal((await result({ statusCode: 200, body: "x" })).headers["content-type"], "application/json");
+		assert.equal(
+			(await result({ statusCode: 200, body: "x" })).headers["content-type"],
+			"application/json",
+		);
 		const heard = program.listen();
 		const bad = await result({ statusCode: "nope" });
 		assert.deepEqual([bad.status, bad.body], [502, "Internal Server Error"]);
@@ -184,7 +191,11 @@ test("function URLs", async (t) => {
 		assert.equal(throttled.status, 429);
 		assert.equal(throttled.headers["x-amzn-errortype"], "TooManyRequestsException");
 		assert.equal(JSON.parse(throttled.body).message, "Rate Exceeded.");
-		const large = await send({ url: url("Echo"), method: "POST", body: Buffer.alloc(6291457, "a") });
+		const large = await send({
+			url: url("Echo"),
+			method: "POST",
+			body: Buffer.alloc(6291457, "a"),
+		});
 		assert.equal(large.status, 413);
 		const closed = await get(program.outputs.ClosedUrl);
 		assert.deepEqual([closed.status, closed.body], [403, FORBIDDEN]);
@@ -234,12 +245,20 @@ test("function URLs", async (t) => {
 		await program.says(heard, /REFUSED GET \/ 403, policy:[^]*lambda:InvokeFunctionUrl/);
 
 		const forged = await sign(strong, url("Iam"));
-		forged.headers.authorization = forged.headers.authorization.replace(/.$/, (c) => (c === "0" ? "1" : "0"));
+		forged.headers.authorization = forged.headers.authorization.replace(/.$/, (c) =>
+			c === "0" ? "1" : "0",
+		);
 		const refused = await send(forged);
 		assert.equal(refused.status, 403);
 		assert.equal(refused.headers["x-amzn-errortype"], "InvalidSignatureException");
-		assert.match(JSON.parse(refused.body).message, /^The request signature we calculated does not match/);
-		assert.equal((await send(await sign(strong, url("Iam"), { service: "execute-api" }))).status, 403);
+		assert.match(
+			JSON.parse(refused.body).message,
+			/^The request signature we calculated does not match/,
+		);
+		assert.equal(
+			(await send(await sign(strong, url("Iam"), { service: "execute-api" }))).status,
+			403,
+		);
 
 		const { code, stdout, stderr } = await run("curl", [
 			...["-s", "-S", "--max-time", "20", "--aws-sigv4", "aws:amz:us-east-1:lambda"],
@@ -300,20 +319,23 @@ test("function URLs", async (t) => {
 		assert.deepEqual([response.status, response.body], [200, "<p></p>"]);
 	});
 
-	await step("a URL stays at its address when stacks change, and goes with its function", async () => {
-		const file = path.join(program.dir, "template.json");
-		const before = url("Echo");
-		const template = JSON.parse(readFileSync(file));
-		delete template.Resources.EchoUrl;
-		delete template.Outputs.EchoUrl;
-		writeFileSync(file, JSON.stringify(template));
-		const gone = await eventually("the URL is gone", async () => {
-			const response = await get(before);
-			return response.status === 403 && response;
-		});
-		assert.equal(gone.body, '{"Message":null}');
-		assert.equal((await get(`${url("Stream")}plain`)).status, 200);
-	});
+	await step(
+		"a URL stays at its address when stacks change, and goes with its function",
+		async () => {
+			const file = path.join(program.dir, "template.json");
+			const before = url("Echo");
+			const template = JSON.parse(readFileSync(file));
+			delete template.Resources.EchoUrl;
+			delete template.Outputs.EchoUrl;
+			writeFileSync(file, JSON.stringify(template));
+			const gone = await eventually("the URL is gone", async () => {
+				const response = await get(before);
+				return response.status === 403 && response;
+			});
+			assert.equal(gone.body, '{"Message":null}');
+			assert.equal((await get(`${url("Stream")}plain`)).status, 200);
+		},
+	);
 
 	// Under way when it stops: a stream that has begun, a function that runs.
 	const begun = program.listen();

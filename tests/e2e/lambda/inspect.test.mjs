@@ -22,7 +22,7 @@ export const handler = async (event: Event) => {
 	return { greeting };
 };
 `;
-const GREET = 'export const greet = (name: string): string => `Hello ${name}`;\n';
+const GREET = "export const greet = (name: string): string => `Hello ${name}`;\n";
 const BREAK_LINE = SOURCE.split("\n").findIndex((line) => line.includes("return { greeting }"));
 
 /** A WebSocket client of text messages, as small as the inspector needs. */
@@ -35,10 +35,13 @@ class Inspector {
 	#listeners = [];
 
 	static async connect(port) {
-		const [{ webSocketDebuggerUrl }] = await eventually("the inspector lists a target", async () => {
-			const targets = JSON.parse((await get(`http://127.0.0.1:${port}/json/list`)).body);
-			return targets.length > 0 && targets;
-		});
+		const [{ webSocketDebuggerUrl }] = await eventually(
+			"the inspector lists a target",
+			async () => {
+				const targets = JSON.parse((await get(`http://127.0.0.1:${port}/json/list`)).body);
+				return targets.length > 0 && targets;
+			},
+		);
 		const url = new URL(webSocketDebuggerUrl);
 		const inspector = new Inspector();
 		await new Promise((resolve, reject) => {
@@ -106,10 +109,15 @@ class Inspector {
 	send(method, params = {}) {
 		const id = ++this.#last;
 		const payload = Buffer.from(JSON.stringify({ id, method, params }));
-		const head = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.from([0x81, 0xfe, payload.length >> 8, payload.length & 255]);
+		const head =
+			payload.length < 126
+				? Buffer.from([0x81, 0x80 | payload.length])
+				: Buffer.from([0x81, 0xfe, payload.length >> 8, payload.length & 255]);
 		this.#socket.write(Buffer.concat([head, Buffer.alloc(4), payload])); // a mask of zeros
 		return new Promise((resolve, reject) => {
-			this.#answers.set(id, ({ result, error }) => (error ? reject(new Error(error.message)) : resolve(result)));
+			this.#answers.set(id, ({ result, error }) =>
+				error ? reject(new Error(error.message)) : resolve(result),
+			);
 		});
 	}
 
@@ -134,7 +142,9 @@ class Inspector {
 async function isFree(port) {
 	const server = createServer();
 	const free = await new Promise((resolve) => {
-		server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(server.address().port));
+		server
+			.once("error", () => resolve(false))
+			.listen(port, "127.0.0.1", () => resolve(server.address().port));
 	});
 	await new Promise((resolve) => server.close(resolve));
 	return free;
@@ -158,7 +168,10 @@ test("--inspect", async (t) => {
 			Typed: { code: "ts", handler: "hello.handler", timeout: 1 },
 			Other: { code: "ts", handler: "other.handler" },
 		},
-		{ args: [`--inspect=${port}`], files: { "ts/hello.ts": SOURCE, "ts/greet.ts": GREET, "ts/other.ts": SOURCE } },
+		{
+			args: [`--inspect=${port}`],
+			files: { "ts/hello.ts": SOURCE, "ts/greet.ts": GREET, "ts/other.ts": SOURCE },
+		},
 	);
 	const client = lambdaClient(program);
 	const step = (name, fn) => program.step(t, name, fn);
@@ -183,14 +196,21 @@ test("--inspect", async (t) => {
 		for (const script of scripts.filter((s) => s.sourceMapURL)) {
 			const base = script.url.startsWith("file:") ? script.url : pathToFileURL(script.url).href;
 			const url = new URL(script.sourceMapURL, base);
-			const text = url.protocol === "data:" ? Buffer.from(url.href.split(",")[1], "base64") : readFileSync(url);
+			const text =
+				url.protocol === "data:"
+					? Buffer.from(url.href.split(",")[1], "base64")
+					: readFileSync(url);
 			const payload = JSON.parse(text);
-			const index = payload.sources.findIndex((s) => new URL(s, url).href === pathToFileURL(source).href);
+			const index = payload.sources.findIndex(
+				(s) => new URL(s, url).href === pathToFileURL(source).href,
+			);
 			if (index < 0) {
 				continue;
 			}
 			const map = new SourceMap(payload);
-			const lines = (await inspector.send("Debugger.getScriptSource", { scriptId: script.scriptId })).scriptSource.split("\n");
+			const lines = (
+				await inspector.send("Debugger.getScriptSource", { scriptId: script.scriptId })
+			).scriptSource.split("\n");
 			for (let generated = 0; generated < lines.length; generated++) {
 				for (let column = 0; column < lines[generated].length; column++) {
 					const entry = map.findEntry(generated, column);

@@ -22,7 +22,12 @@ async function refusal(promise) {
 	try {
 		await promise;
 	} catch (error) {
-		return { name: error.name, status: error.$metadata?.httpStatusCode, message: error.message, error };
+		return {
+			name: error.name,
+			status: error.$metadata?.httpStatusCode,
+			message: error.message,
+			error,
+		};
 	}
 	assert.fail("it was not refused");
 }
@@ -45,7 +50,11 @@ test("the Invoke API", async (t) => {
 	const aws = new Aws(program, { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" });
 	const step = (name, fn) => program.step(t, name, fn);
 	const raw = (name, more = {}, query = "") =>
-		send({ url: `${program.service}/2015-03-31/functions/${name}/invocations${query}`, method: "POST", ...more });
+		send({
+			url: `${program.service}/2015-03-31/functions/${name}/invocations${query}`,
+			method: "POST",
+			...more,
+		});
 
 	await step("aws lambda invoke, with its log", async () => {
 		const out = path.join(program.home, "out.json");
@@ -59,7 +68,10 @@ test("the Invoke API", async (t) => {
 		assert.equal(result.ExecutedVersion, "$LATEST");
 		assert.equal(readFileSync(out, "utf8"), '{"a":"ž"}');
 		const log = Buffer.from(result.LogResult, "base64").toString();
-		assert.match(log, /^START RequestId: (\S+) Version: \$LATEST\nEND RequestId: \1\nREPORT RequestId: \1\t/);
+		assert.match(
+			log,
+			/^START RequestId: (\S+) Version: \$LATEST\nEND RequestId: \1\nREPORT RequestId: \1\t/,
+		);
 		const failed = await aws.json("lambda", "invoke", "--function-name", "fail", out);
 		assert.equal(failed.FunctionError, "Unhandled");
 		assert.equal(JSON.parse(readFileSync(out)).errorMessage, "always");
@@ -68,7 +80,12 @@ test("the Invoke API", async (t) => {
 	await step("aws lambda list-functions, get-function", async () => {
 		const { Functions } = await aws.json("lambda", "list-functions");
 		assert.equal(Functions.length, 11);
-		const { Configuration, Code } = await aws.json("lambda", "get-function", "--function-name", "limited");
+		const { Configuration, Code } = await aws.json(
+			"lambda",
+			"get-function",
+			"--function-name",
+			"limited",
+		);
 		assert.equal(Configuration.FunctionArn, `${ARN}limited`);
 		assert.equal(Configuration.Runtime, "nodejs20.x");
 		assert.equal(Configuration.Handler, "worker.sleep");
@@ -76,7 +93,10 @@ test("the Invoke API", async (t) => {
 		assert.equal(Code.RepositoryType, "S3");
 		const unknown = await aws.run("lambda", "get-function", "--function-name", "nope");
 		assert.notEqual(unknown.code, 0);
-		assert.match(unknown.stderr, /ResourceNotFoundException.*Function not found: arn:aws:lambda:us-east-1:123456789012:function:nope/);
+		assert.match(
+			unknown.stderr,
+			/ResourceNotFoundException.*Function not found: arn:aws:lambda:us-east-1:123456789012:function:nope/,
+		);
 	});
 
 	await step("the SDK pages through functions", async () => {
@@ -91,13 +111,21 @@ test("the Invoke API", async (t) => {
 		assert.equal(new Set(names).size, 11);
 		const got = await client.send(new GetFunctionCommand({ FunctionName: `${ARN}limited` }));
 		assert.equal(got.Concurrency.ReservedConcurrentExecutions, 2);
-		const configuration = await client.send(new GetFunctionConfigurationCommand({ FunctionName: "echo", Qualifier: "$LATEST" }));
+		const configuration = await client.send(
+			new GetFunctionConfigurationCommand({ FunctionName: "echo", Qualifier: "$LATEST" }),
+		);
 		assert.equal(configuration.FunctionArn, `${ARN}echo:$LATEST`);
 		assert.deepEqual([configuration.Timeout, configuration.MemorySize], [10, 256]);
 	});
 
 	await step("RequestResponse: names, qualifiers, ids", async () => {
-		for (const name of ["echo", "echo:$LATEST", "123456789012:function:echo", `${ARN}echo`, `${ARN}echo:$LATEST`]) {
+		for (const name of [
+			"echo",
+			"echo:$LATEST",
+			"123456789012:function:echo",
+			`${ARN}echo`,
+			`${ARN}echo:$LATEST`,
+		]) {
 			const answer = await invoke(client, name, { name });
 			assert.deepEqual([answer.status, answer.version, answer.json], [200, "$LATEST", { name }]);
 		}
@@ -127,14 +155,22 @@ test("the Invoke API", async (t) => {
 		const large = await raw("echo", { body: Buffer.alloc(6291457, "1") });
 		assert.equal(large.status, 413);
 		assert.equal(large.headers["x-amzn-errortype"], "RequestEntityTooLargeException");
-		assert.match(large.body, /Request must be smaller than 6291456 bytes for the InvokeFunction operation/);
+		assert.match(
+			large.body,
+			/Request must be smaller than 6291456 bytes for the InvokeFunction operation/,
+		);
 		const name = await raw("a%20b");
 		assert.deepEqual([name.status, name.headers["x-amzn-errortype"]], [400, "ValidationException"]);
 		const mismatch = await raw("echo:one", {}, "?Qualifier=two");
 		assert.equal(mismatch.headers["x-amzn-errortype"], "InvalidParameterValueException");
-		const region = await raw(encodeURIComponent("arn:aws:lambda:us-west-2:123456789012:function:echo"));
+		const region = await raw(
+			encodeURIComponent("arn:aws:lambda:us-west-2:123456789012:function:echo"),
+		);
 		assert.equal(region.status, 404);
-		assert.match(region.body, /Functions from 'us-west-2' are not reachable in this region \('us-east-1'\)/);
+		assert.match(
+			region.body,
+			/Functions from 'us-west-2' are not reachable in this region \('us-east-1'\)/,
+		);
 		const foreign = await raw("echo", { headers: { origin: "https://evil.example.com" } });
 		assert.equal(foreign.status, 403);
 	});
@@ -153,16 +189,29 @@ test("the Invoke API", async (t) => {
 		assert.deepEqual([answer.status, answer.text], [202, ""]);
 		const attempts = () => heard().match(new RegExp(`attempt ${answer.id}`, "g"))?.length ?? 0;
 		await eventually("three attempts", () => attempts() === 3);
-		await program.says(heard, new RegExp(`${answer.id}[^\n]*(given up|dead|RetriesExhausted)|(given up|dead|RetriesExhausted)[^\n]*${answer.id}`, "i"));
+		await program.says(
+			heard,
+			new RegExp(
+				`${answer.id}[^\n]*(given up|dead|RetriesExhausted)|(given up|dead|RetriesExhausted)[^\n]*${answer.id}`,
+				"i",
+			),
+		);
 		assert.equal(attempts(), 3);
 		const once = await invoke(client, "once", {}, { InvocationType: "Event" });
-		await program.says(heard, new RegExp(`${once.id}[^\n]*(given up|dead)|(given up|dead)[^\n]*${once.id}`, "i"));
+		await program.says(
+			heard,
+			new RegExp(`${once.id}[^\n]*(given up|dead)|(given up|dead)[^\n]*${once.id}`, "i"),
+		);
 		assert.equal(heard().match(new RegExp(`attempt ${once.id}`, "g")).length, 1);
 	});
 
 	await step("InvokeWithResponseStream by the SDK", async () => {
 		const stream = async (FunctionName) => {
-			const command = new InvokeWithResponseStreamCommand({ FunctionName, Payload: '{"a":1}', LogType: "Tail" });
+			const command = new InvokeWithResponseStreamCommand({
+				FunctionName,
+				Payload: '{"a":1}',
+				LogType: "Tail",
+			});
 			const answer = await client.send(command);
 			assert.equal(answer.StatusCode, 200);
 			const chunks = [];
@@ -188,7 +237,9 @@ test("the Invoke API", async (t) => {
 	});
 
 	await step("one invocation a process at a time; more processes when that pays", async () => {
-		const spans = await Promise.all(Array.from({ length: 12 }, () => call(client, "span", { ms: 600 })));
+		const spans = await Promise.all(
+			Array.from({ length: 12 }, () => call(client, "span", { ms: 600 })),
+		);
 		const byProcess = new Map();
 		for (const span of spans) {
 			byProcess.set(span.pid, [...(byProcess.get(span.pid) ?? []), span]);
@@ -224,7 +275,11 @@ test("the Invoke API", async (t) => {
 
 	await step("offstage invoke: the result on stdout, the log on stderr", async () => {
 		const own = (...args) =>
-			run(OFFSTAGE, ["invoke", ...args], { cwd: program.dir, env: cleanEnv({ HOME: program.home }), input: '{"n":7}' });
+			run(OFFSTAGE, ["invoke", ...args], {
+				cwd: program.dir,
+				env: cleanEnv({ HOME: program.home }),
+				input: '{"n":7}',
+			});
 		const good = await own("echo", "--event", "-");
 		assert.deepEqual([good.code, good.stdout], [0, '{"n":7}\n']);
 		assert.match(good.stderr, /^START RequestId: [^]*END RequestId: [^]*REPORT RequestId: /);
@@ -242,7 +297,11 @@ test("the Invoke API", async (t) => {
 });
 
 test("--max-concurrency bounds the processes of all functions", async (t) => {
-	const program = await startFunctions(t, { one: worker("sleep"), two: worker("sleep") }, { args: ["--max-concurrency", "2"] });
+	const program = await startFunctions(
+		t,
+		{ one: worker("sleep"), two: worker("sleep") },
+		{ args: ["--max-concurrency", "2"] },
+	);
 	const client = lambdaClient(program);
 	const pids = await Promise.all(
 		Array.from({ length: 12 }, (_, i) => call(client, i % 2 ? "one" : "two", { ms: 50 })),

@@ -32,7 +32,10 @@ const ROLE = {
 	},
 };
 
-function resource(id, { code, handler, runtime = "nodejs20.x", timeout = 10, memory = 256, env, ...more }) {
+function resource(
+	id,
+	{ code, handler, runtime = "nodejs20.x", timeout = 10, memory = 256, env, ...more },
+) {
 	const { reserved, url, retries, logFormat } = more;
 	const resources = {
 		[id]: {
@@ -71,7 +74,11 @@ function resource(id, { code, handler, runtime = "nodejs20.x", timeout = 10, mem
 	if (retries !== undefined) {
 		resources[`${id}Events`] = {
 			Type: "AWS::Lambda::EventInvokeConfig",
-			Properties: { FunctionName: { Ref: id }, Qualifier: "$LATEST", MaximumRetryAttempts: retries },
+			Properties: {
+				FunctionName: { Ref: id },
+				Qualifier: "$LATEST",
+				MaximumRetryAttempts: retries,
+			},
 		};
 	}
 	return resources;
@@ -115,7 +122,10 @@ export async function startFunctions(t, functions, { files = {}, prepare, more, 
 	});
 	prepare?.(dir);
 	writeFiles(dir, files);
-	writeFileSync(path.join(dir, "template.json"), JSON.stringify(template(functions, more), null, "\t"));
+	writeFileSync(
+		path.join(dir, "template.json"),
+		JSON.stringify(template(functions, more), null, "\t"),
+	);
 	return Program.start(t, dir, options);
 }
 

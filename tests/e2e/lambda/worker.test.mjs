@@ -2,7 +2,14 @@
 // catalogue (lambda.md 2.5), through the front door.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	readdirSync,
+	readFileSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { eventually, SOURCE, tempDir } from "../support.mjs";
@@ -25,7 +32,12 @@ const CATALOGUE = [
 	["exit", { code: 1 }, "Runtime.ExitError", "Runtime exited with error: exit status 1"],
 	["exit", { code: 0 }, "Runtime.ExitError", "Runtime exited without providing a reason"],
 	["kill", { signal: "SIGKILL" }, "Runtime.ExitError", "Runtime exited with error: signal: killed"],
-	["kill", { signal: "SIGSEGV" }, "Runtime.ExitError", "Runtime exited with error: signal: segmentation fault"],
+	[
+		"kill",
+		{ signal: "SIGSEGV" },
+		"Runtime.ExitError",
+		"Runtime exited with error: signal: segmentation fault",
+	],
 	["hang", {}, "Sandbox.Timedout", "Task timed out after 1.00 seconds"],
 	["spin", {}, "Sandbox.Timedout", "Task timed out after 1.00 seconds"],
 ];
@@ -33,11 +45,19 @@ const CATALOGUE = [
 test("workers", async (t) => {
 	const initFile = scratch(t);
 	const wrapper = scratch(t);
-	writeFileSync(wrapper, '#!/bin/sh\nexport WRAPPED="$#"\necho "wrapper runs $1"\nexec "$@"\n', { mode: 0o755 });
+	writeFileSync(wrapper, '#!/bin/sh\nexport WRAPPED="$#"\necho "wrapper runs $1"\nexec "$@"\n', {
+		mode: 0o755,
+	});
 	const program = await startFunctions(
 		t,
 		{
-			Env: { code: "code", handler: "env.handler", timeout: 3, memory: 192, env: { OWN: "a=b c", LANG: "de_DE.UTF-8", AWS_REGION: "eu-west-9", _X: "no" } },
+			Env: {
+				code: "code",
+				handler: "env.handler",
+				timeout: 3,
+				memory: 192,
+				env: { OWN: "a=b c", LANG: "de_DE.UTF-8", AWS_REGION: "eu-west-9", _X: "no" },
+			},
 			Sdk: { code: "code", handler: "sdk.handler" },
 			exit: worker("exit"),
 			kill: worker("kill"),
@@ -48,7 +68,13 @@ test("workers", async (t) => {
 			reject: worker("reject"),
 			uncaught: worker("uncaught"),
 			memory: worker("memory", { memory: 128, timeout: 20 }),
-			Greedy: { code: "code", handler: "greedy.handler", runtime: "python3.11", memory: 128, timeout: 20 },
+			Greedy: {
+				code: "code",
+				handler: "greedy.handler",
+				runtime: "python3.11",
+				memory: 128,
+				timeout: 20,
+			},
 			later: worker("later"),
 			chatter: worker("chatter", { timeout: 20 }),
 			binary: worker("binary"),
@@ -57,13 +83,34 @@ test("workers", async (t) => {
 			Exits: { code: "code", handler: "bad_init.handler", env: { HOW: "exit" } },
 			Dies: { code: "code", handler: "bad_init.handler", env: { HOW: "kill" } },
 			Missing: { code: "code", handler: "worker.nope" },
-			SlowInit: { code: "code", handler: "slow_init.handler", timeout: 3, env: { FILE: initFile, MS: "0" } },
+			SlowInit: {
+				code: "code",
+				handler: "slow_init.handler",
+				timeout: 3,
+				env: { FILE: initFile, MS: "0" },
+			},
 			Wrapped: { code: "code", handler: "env.handler", env: { AWS_LAMBDA_EXEC_WRAPPER: wrapper } },
-			WrappedPython: { code: "table/python", handler: "basic.echo", runtime: "python3.11", env: { AWS_LAMBDA_EXEC_WRAPPER: wrapper } },
-			NoWrapper: { code: "code", handler: "env.handler", env: { AWS_LAMBDA_EXEC_WRAPPER: "/no/such/wrapper" } },
+			WrappedPython: {
+				code: "table/python",
+				handler: "basic.echo",
+				runtime: "python3.11",
+				env: { AWS_LAMBDA_EXEC_WRAPPER: wrapper },
+			},
+			NoWrapper: {
+				code: "code",
+				handler: "env.handler",
+				env: { AWS_LAMBDA_EXEC_WRAPPER: "/no/such/wrapper" },
+			},
 			NoBootstrap: { code: "code", handler: "x", runtime: "provided.al2023" },
 		},
-		{ env: { AWS_PROFILE: "mine", AWS_ACCESS_KEY_ID: "FOREIGN", TZ: "Asia/Tokyo", PARENT: "inherited" } },
+		{
+			env: {
+				AWS_PROFILE: "mine",
+				AWS_ACCESS_KEY_ID: "FOREIGN",
+				TZ: "Asia/Tokyo",
+				PARENT: "inherited",
+			},
+		},
 	);
 	symlinkSync(path.join(SOURCE, "tests/e2e/node_modules"), path.join(program.dir, "node_modules"));
 	const client = lambdaClient(program);
@@ -85,6 +132,9 @@ test("workers", async (t) => {
 			AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
 			AWS_LAMBDA_LOG_GROUP_NAME: "/aws/lambda/Env",
 			AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",
+			AWS_XRAY_DAEMON_ADDRESS: "127.0.0.1:2000",
+			_AWS_XRAY_DAEMON_ADDRESS: "127.0.0.1",
+			_AWS_XRAY_DAEMON_PORT: "2000",
 			AWS_ENDPOINT_URL: program.service,
 			LAMBDA_TASK_ROOT: cwd,
 			PWD: cwd,
@@ -96,16 +146,34 @@ test("workers", async (t) => {
 		for (const [name, value] of Object.entries(expected)) {
 			assert.equal(env[name], value, name);
 		}
-		for (const name of ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "PATH", "HOME"]) {
+		for (const name of [
+			"AWS_SECRET_ACCESS_KEY",
+			"AWS_SESSION_TOKEN",
+			"LAMBDA_RUNTIME_DIR",
+			"PATH",
+			"HOME",
+		]) {
 			assert.ok(env[name], name);
 		}
 		assert.match(env.AWS_ACCESS_KEY_ID, /^ASIA/);
 		assert.match(env.AWS_LAMBDA_RUNTIME_API, /^127\.0\.0\.1:\d+$/);
 		assert.match(env.AWS_LAMBDA_LOG_STREAM_NAME, /^\d{4}\/\d\d\/\d\d\/\[\$LATEST\][0-9a-f]{32}$/);
-		assert.match(env._X_AMZN_TRACE_ID, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]/);
-		for (const name of ["AWS_PROFILE", "_X", "_LAMBDA_SERVER_PORT", "OFFSTAGE_PREFETCH", "OFFSTAGE_SPARE"]) {
+		assert.match(
+			env._X_AMZN_TRACE_ID,
+			/^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]/,
+		);
+		for (const name of [
+			"AWS_PROFILE",
+			"_X",
+			"_LAMBDA_SERVER_PORT",
+			"OFFSTAGE_PREFETCH",
+			"OFFSTAGE_SPARE",
+		]) {
 			assert.equal(env[name], undefined, name);
 		}
+		const again = await call(client, "Env");
+		assert.notEqual(again.env._X_AMZN_TRACE_ID, env._X_AMZN_TRACE_ID);
+		assert.equal(again.env.AWS_LAMBDA_LOG_STREAM_NAME, env.AWS_LAMBDA_LOG_STREAM_NAME);
 		assert.equal(offset, 0);
 		assert.ok(remaining > 0 && remaining <= 3000);
 	});
@@ -133,16 +201,19 @@ test("workers", async (t) => {
 		});
 	}
 
-	await step("after a timeout the process and its children are gone, and a fresh one answers", async () => {
-		const file = scratch(t);
-		const body = await fails(client, "hangWithChildren", { file });
-		assert.equal(body.errorType, "Sandbox.Timedout");
-		const pids = readFileSync(file, "utf8").trim().split(/\s+/).map(Number);
-		assert.equal(pids.length, 2);
-		await eventually("all are gone", () => !pids.some(isAlive));
-		const again = await fails(client, "hangWithChildren", { file });
-		assert.equal(again.errorType, "Sandbox.Timedout");
-	});
+	await step(
+		"after a timeout the process and its children are gone, and a fresh one answers",
+		async () => {
+			const file = scratch(t);
+			const body = await fails(client, "hangWithChildren", { file });
+			assert.equal(body.errorType, "Sandbox.Timedout");
+			const pids = readFileSync(file, "utf8").trim().split(/\s+/).map(Number);
+			assert.equal(pids.length, 2);
+			await eventually("all are gone", () => !pids.some(isAlive));
+			const again = await fails(client, "hangWithChildren", { file });
+			assert.equal(again.errorType, "Sandbox.Timedout");
+		},
+	);
 
 	await step("a process that is killed while idle is replaced", async () => {
 		const { pid } = await call(client, "count");
@@ -173,7 +244,10 @@ test("workers", async (t) => {
 		const errorMessage = `RequestId: ${answer.id} Error: Runtime exited with error: signal: killed`;
 		assert.deepEqual(answer.json, { errorType: "Runtime.ExitError", errorMessage });
 		assert.match(answer.log, /killed, its \d+ MB are more than the function's 128 MB\n/);
-		assert.match(answer.log, /Memory Size: 128 MB\tMax Memory Used: \d+ MB\t.*Error Type: Runtime\.ExitError\n$/);
+		assert.match(
+			answer.log,
+			/Memory Size: 128 MB\tMax Memory Used: \d+ MB\t.*Error Type: Runtime\.ExitError\n$/,
+		);
 	});
 
 	await step("output after the answer is kept, and the next request is not disturbed", async () => {
@@ -203,7 +277,7 @@ test("workers", async (t) => {
 		const body = await fails(client, "large", { bytes: limit + 1 });
 		assert.equal(body.errorType, "Function.ResponseSizeTooLarge");
 		assert.match(body.errorMessage, /exceeded maximum allowed payload size \(6291556 bytes\)/);
-		assert.equal((await call(client, "large", { bytes: 3 })), "xxx");
+		assert.equal(await call(client, "large", { bytes: 3 }), "xxx");
 	});
 
 	await step("a failed init is the answer to each invocation that needs it", async () => {
@@ -213,14 +287,20 @@ test("workers", async (t) => {
 			assert.equal(thrown.errorMessage, "not today");
 			const exit = await invoke(client, "Exits");
 			assert.equal(exit.json.errorType, "Runtime.ExitError");
-			assert.match(exit.json.errorMessage, /^RequestId: .+ Error: Runtime exited with error: exit status 7$/);
+			assert.match(
+				exit.json.errorMessage,
+				/^RequestId: .+ Error: Runtime exited with error: exit status 7$/,
+			);
 			const killed = await fails(client, "Dies");
 			assert.match(killed.errorMessage, /signal: killed$/);
 			const missing = await fails(client, "Missing");
 			assert.equal(missing.errorType, "Runtime.HandlerNotFound");
 			const none = await fails(client, "NoBootstrap");
 			assert.equal(none.errorType, "Runtime.InvalidEntrypoint");
-			assert.match(none.errorMessage, /^RequestId: .+ Error: Couldn't find valid bootstrap\(s\): \[/);
+			assert.match(
+				none.errorMessage,
+				/^RequestId: .+ Error: Couldn't find valid bootstrap\(s\): \[/,
+			);
 		}
 	});
 
@@ -242,18 +322,27 @@ test("workers", async (t) => {
 	await step("logs are kept per function", async () => {
 		const file = path.join(program.dir, ".offstage/dev/log");
 		assert.ok(existsSync(file));
-	
+
 		const names = readdirSync(file);
-		assert.ok(names.some((name) => name.startsWith("count")), names.join());
+		assert.ok(
+			names.some((name) => name.startsWith("count")),
+			names.join(),
+		);
 		for (const name of names) {
 			assert.ok(statSync(path.join(file, name)).size <= 5 * 1024 * 1024 + 1024 * 1024, name);
 		}
 		const text = await eventually("the log is written", () => {
-			const kept = names.filter((name) => name.startsWith("later")).map((name) => readFileSync(path.join(file, name), "utf8")).join("");
+			const kept = names
+				.filter((name) => name.startsWith("later"))
+				.map((name) => readFileSync(path.join(file, name), "utf8"))
+				.join("");
 			return /later: two/.test(kept) && kept;
 		});
 		assert.match(text, /START RequestId: \S+ Version: \$LATEST\n/);
-		assert.match(text, /REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d* MB\tInit Duration: [\d.]+ ms\t\n/);
+		assert.match(
+			text,
+			/REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d* MB\tInit Duration: [\d.]+ ms\t\n/,
+		);
 	});
 
 	await stop(program);

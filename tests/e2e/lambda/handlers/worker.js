@@ -14,7 +14,9 @@ exports.spin = async () => {
 	for (;;);
 };
 exports.hangWithChildren = async ({ file }) => {
-	const child = spawn("sh", ["-c", "sleep 1000 & echo $! ; wait"], { stdio: ["ignore", "pipe", "inherit"] });
+	const child = spawn("sh", ["-c", "sleep 1000 & echo $! ; wait"], {
+		stdio: ["ignore", "pipe", "inherit"],
+	});
 	child.stdout.once("data", (text) => writeFileSync(file, `${child.pid} ${text}`));
 	await never();
 };
@@ -67,4 +69,7 @@ exports.fail = async (event, context) => {
 	console.log(`attempt ${context.awsRequestId}`);
 	throw new Error("always");
 };
-exports.context = async (event, context) => ({ ...context, remaining: context.getRemainingTimeInMillis() });
+exports.context = async (event, context) => ({
+	...context,
+	remaining: context.getRemainingTimeInMillis(),
+});
