@@ -165,6 +165,13 @@ async function listeningPorts(pids) {
 		.map((line) => Number(line.trim().split(/\s+/)[3].split(":").at(-1)));
 }
 
+/** Free ports are given out again: a program that started since may have got this one. */
+async function isTakenByOther(port, pids) {
+	const { stdout } = await run("ss", ["-H", "-t", "-l", "-n", "-p", `sport = :${port}`]);
+	const holders = [...stdout.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid));
+	return holders.length > 0 && !holders.some((pid) => pids.includes(pid));
+}
+
 function isOpen(port) {
 	return new Promise((resolve) => {
 		const socket = connect({ port, host: "127.0.0.1" });
@@ -358,7 +365,8 @@ export class Program {
 			running.delete(this);
 		}
 		for (const port of ports) {
-			assert.equal(await isOpen(port), false, `port ${port} is still open`);
+			const open = (await isOpen(port)) && !(await isTakenByOther(port, before));
+			assert.equal(open, false, `port ${port} is still open`);
 		}
 		assert.deepEqual(socketFiles(this.dir), []);
 		return exit;
