@@ -92,6 +92,8 @@ void console_event(const char *event, struct span members)
 	}
 	buf_add_str(&line, "}\n");
 	fwrite(line.ptr, 1, line.len, stdout);
+	/* At once: who reads events may act on the answer that comes after them. */
+	console_flush();
 	buf_fini(&line);
 }
 

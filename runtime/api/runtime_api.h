@@ -38,7 +38,8 @@ struct runtime_api_config {
 	const char *function; /* the three that extension/register tells */
 	const char *version;
 	const char *handler;
-	unsigned prefetch; /* how many GET next the process keeps outstanding beyond the usual one */
+	unsigned
+		prefetch; /* how many GET next the process keeps outstanding beyond the usual one */
 	void *ctx;
 	/* The first GET next: init is done. */
 	void (*on_ready)(void *ctx);

@@ -134,9 +134,17 @@ export const eventsSince = (program, from) =>
 		.filter((line) => line.startsWith("{") && line.endsWith("}"))
 		.map((line) => JSON.parse(line));
 
+/** The length of the program's stdout when all that it has told by now was read: events are written before
+ * the answers that they are about, so two turns of our loop have read them. */
+export async function told(program) {
+	await new Promise(setImmediate);
+	await new Promise(setImmediate);
+	return program.stdout.length;
+}
+
 /** Runs `ask`; answers its result and the first event of that name told meanwhile. */
 export async function withEvent(program, name, ask) {
-	const from = program.stdout.length;
+	const from = await told(program);
 	const answer = await ask();
 	const event = await eventually(`event ${name}`, () =>
 		eventsSince(program, from).find((each) => each.event === name),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-	apiUrl, assertError, eventsSince, exchange, parseResponses, raw, REQUEST_ID, Template, withApp, withEvent,
+	apiUrl, assertError, eventsSince, exchange, parseResponses, raw, REQUEST_ID, Template, told, withApp, withEvent,
 } from "./harness.mjs";
 
 const template = new Template()
@@ -193,7 +193,7 @@ test("responses", (t) => withApp(t, template, async (program) => {
 	for (const [line, status, message, check, reason] of ERRORS) {
 		await program.step(t, line, async () => {
 			const [method, target] = line.split(" ");
-			const from = program.stdout.length;
+			const from = await told(program);
 			const { answer, event } = await withEvent(program, "refused", () => exchange(two, { method, target }));
 			assertError(answer, status, message);
 			assert.deepEqual(
@@ -222,7 +222,7 @@ test("responses", (t) => withApp(t, template, async (program) => {
 		"Connection: close\r\n\r\n";
 
 	await program.step(t, "413 above 10 MB, by Content-Length and by chunks", async () => {
-		const from = program.stdout.length;
+		const from = await told(program);
 		const [first] = parseResponses(await raw(two, post(10 * 1024 * 1024 + 1)));
 		assertError(first, 413, "Request Entity Too Large");
 		assert.equal(first.header("connection"), "close");

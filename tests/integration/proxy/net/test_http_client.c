@@ -167,7 +167,8 @@ static void sends_what_it_is_given_and_no_more(void **state)
 	assert_int_equal(f.err.code, ERR_NONE);
 	assert_int_equal(f.status, 200);
 	assert_string_equal(buf_cstr(&f.body), "GET /a/../b?c=%20d\n");
-	assert_string_equal(buf_cstr(&f.head), "200\nx-a=1\nX-A=\ncontent-length=19\n");
+	assert_string_equal(
+		buf_cstr(&f.head), "200\nx-a=1\nX-A=\nContent-Length=19\nConnection=keep-alive\n");
 	struct http_header headers[] = { { SPAN("Content-Type"), SPAN("a/b") },
 		{ SPAN("X-Empty"), SPAN("") }, { SPAN("Content-Length"), SPAN("999") } };
 	r.method = "PATCH";
