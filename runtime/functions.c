@@ -375,6 +375,7 @@ static void function_add(struct functions *fs, const cJSON *json, char *key)
 	}
 	f->owner = fs;
 	f->spec.order.minify = fs->config.frozen;
+	f->spec.env.frozen = fs->config.frozen;
 	f->name = xstrdup(f->spec.order.function);
 	f->key = key;
 	f->present = true;

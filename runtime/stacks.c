@@ -138,7 +138,7 @@ static void evaluate(struct stacks *s)
 	buf_add_str(&request, "\"op\":\"synth\"");
 	json_add_member(&request, "app", span_of(s->config.app_dir));
 	json_add_member(&request, "stage", span_of(s->config.stage));
-	json_add_member_bool(&request, "local", true);
+	json_add_member_bool(&request, "local", !s->config.frozen);
 	helper_ask(s->config.helper, buf_span(&request), on_answer, s->running);
 	buf_fini(&request);
 }

@@ -165,7 +165,9 @@ static void set_platform(struct env *e, const struct env_spec *spec, const char 
 	set(e, "LAMBDA_TASK_ROOT", spec->task_root);
 	set(e, "LAMBDA_RUNTIME_DIR", spec->runtime_dir);
 	set(e, "PWD", spec->task_root);
-	set(e, "IS_LOCAL", "true");
+	if (!spec->frozen) {
+		set(e, "IS_LOCAL", "true");
+	}
 }
 
 /* The cloud's time zone and language, unless the function chooses its own. */

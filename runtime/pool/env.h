@@ -20,6 +20,7 @@ struct env_spec {
 	const char *endpoint; /* the emulator's service URL */
 	const char *access_key_id, *secret_access_key, *session_token;
 	bool json_logs;
+	bool frozen; /* a deployed copy: IS_LOCAL is start's alone (sst.md 4.3) */
 	const struct env_var *variables; /* the function's own */
 	size_t n_variables;
 	const struct env_var *extra; /* ours, last word: OFFSTAGE_PREFETCH and the like */
