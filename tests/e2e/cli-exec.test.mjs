@@ -45,7 +45,10 @@ test("the command finds a running copy in its environment", async () => {
 
 test("its AWS credentials work", async () => {
 	const { exec } = setUp();
-	const { code, stdout, stderr } = await exec("aws sts get-caller-identity");
+	// Named as well as in the environment: the AWS CLI of Debian 12 does not read AWS_ENDPOINT_URL.
+	const { code, stdout, stderr } = await exec(
+		'aws sts get-caller-identity --endpoint-url "$AWS_ENDPOINT_URL"',
+	);
 	assert.equal(code, 0, stderr);
 	assert.match(JSON.parse(stdout).Arn, /:user\/exec$/);
 });
