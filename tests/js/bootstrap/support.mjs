@@ -291,6 +291,7 @@ export class Worker {
 		});
 		this.child.stderr.setEncoding('utf8').on('data', (text) => {
 			this.stderr += text;
+			api.notify();
 		});
 		this.ended = once(this.child, 'close').then(([code, signal]) => {
 			this.exit = code ?? signal;
