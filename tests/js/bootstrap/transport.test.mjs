@@ -154,6 +154,8 @@ for (const [language, start] of Object.entries(languages)) {
 			const normal = own(start(api, handler, { env: { COLOUR: 'assigned' } }));
 			const expected = json(await api.result(api.push({})));
 			await normal.kill();
+			// Its socket would take the next event to the grave.
+			await api.until(() => api.sockets.size === 0 || undefined);
 			assert.equal(expected.colour, 'assigned');
 			assert.deepEqual(expected.names, []);
 
