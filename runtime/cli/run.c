@@ -15,6 +15,7 @@
 
 #define TOKEN_LEN 40
 #define FLUSH_MS 10
+#define FLUSHES_AT_ONCE 4
 
 struct running {
 	uv_loop_t *loop;
@@ -28,7 +29,8 @@ struct running {
 	uv_signal_t signals[3];
 	uv_prepare_t flusher; /* terminal output leaves soon, but not line by line */
 	uv_timer_t flush_later;
-	uint64_t flushed_ms;
+	uint64_t window_ms; /* since when `flushes` counts */
+	unsigned flushes;
 	bool (*signal_fn)(void *ctx, int number);
 	void *signal_ctx;
 	bool stopping;
@@ -101,28 +103,29 @@ static void on_signal(uv_signal_t *handle, int number)
 	stop(r, number == SIGINT ? EXIT_INTERRUPTED : EXIT_DONE);
 }
 
-static void flush(struct running *r)
-{
-	console_flush();
-	r->flushed_ms = uv_now(r->loop);
-}
-
 static void on_flush_later(uv_timer_t *handle)
 {
-	flush(handle->data);
+	(void)handle;
+	console_flush();
 }
 
-/* At once when it is quiet, so that a line appears as it happens; every FLUSH_MS under load, where a write
- * for each request would cost more than the request's own. */
+/* At once when it is quiet, so that a line appears as it happens; after a few in one FLUSH_MS only every
+ * FLUSH_MS: under load a write for each request would cost more than the request's own. */
 static void on_turn(uv_prepare_t *handle)
 {
 	struct running *r = handle->data;
 	if (!console_has_pending()) {
 		return;
 	}
-	uint64_t since = uv_now(r->loop) - r->flushed_ms;
+	uint64_t since = uv_now(r->loop) - r->window_ms;
 	if (since >= FLUSH_MS) {
-		flush(r);
+		r->window_ms = uv_now(r->loop);
+		r->flushes = 0;
+		since = 0;
+	}
+	if (r->flushes < FLUSHES_AT_ONCE) {
+		r->flushes++;
+		console_flush();
 	} else if (!uv_is_active((uv_handle_t *)&r->flush_later)) {
 		uv_timer_start(&r->flush_later, on_flush_later, FLUSH_MS - since, 0);
 	}
@@ -197,7 +200,7 @@ static void watch_signals(struct running *r)
 		uv_signal_start(&r->signals[i], on_signal, NUMBERS[i]);
 	}
 	uv_timer_init(r->loop, &r->flush_later);
-	r->flush_later.data = r->flusher.data = r;
+	r->flusher.data = r;
 	uv_prepare_init(r->loop, &r->flusher);
 	uv_prepare_start(&r->flusher, on_turn);
 }
