@@ -132,8 +132,12 @@ test("function URLs", async (t) => {
 		assert.equal(response.headers.get("content-type"), "application/json");
 		assert.equal(response.headers.get("x-from"), "handler");
 		assert.equal(response.headers.get("access-control-allow-origin"), "handler");
-		const cookies = [...response.headers].filter(([name]) => name === "set-cookie");
-		assert.equal(cookies.map(([, value]) => value).join(", "), "a=1, b=2; Path=/");
+		// fetch of older Node joins them: line by line they are seen by node:http.
+		const lines = await new Promise((resolve, reject) => {
+			http.get(url("Echo"), resolve).on("error", reject);
+		});
+		lines.resume();
+		assert.deepEqual(lines.headers["set-cookie"], ["a=1", "b=2; Path=/"]);
 		const event = await response.json();
 		const { host } = new URL(url("Echo"));
 		assert.equal(event.version, "2.0");

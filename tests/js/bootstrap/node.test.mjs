@@ -89,6 +89,13 @@ check('stack traces show the lines of the TypeScript source', 'typed.handler', {
 	assert.match(worker.stdout, /typed\.ts:8:8/);
 });
 
+// Not so with the official client, whose tail may leave after the result (so it is not in the parity table).
+check('a large log arrives whole', 'basic.hugeOutput', {}, async (api, worker) => {
+	assert.equal(json(await api.result(api.push({}))), 'done');
+	await worker.kill(); // what has not left by now never will
+	assert.equal(worker.stdout.match(/y/g).length, 300000);
+});
+
 check('an error too long for a header is reported without its cause', 'failures.hugeError', {}, async (api) => {
 	const result = await api.result(api.push({}));
 	assert.equal(json(result).errorMessage.length, 200000);
