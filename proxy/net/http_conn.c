@@ -21,153 +21,16 @@
  * last answer (RFC 9112 section 9.6). */
 #include "proxy/net/http_conn.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "proxy/base/log.h"
+#include "proxy/net/http_intake.h"
 
 #define LINGER_MS 1000
 #define VECTORS_MAX 32
 
 static void set_reading(struct http_conn *c, bool on);
-
-/* --- exchanges -------------------------------------------------------------------------------- */
-
-static struct http_exchange *exchange_create(struct http_conn *c)
-{
-	struct http_exchange *x = xalloc(sizeof *x);
-	list_init(&x->node);
-	x->conn = c;
-	x->req.arena = arena_create();
-	memcpy(x->req.peer, c->peer, sizeof c->peer);
-	buf_init(&x->body, c->server->config.max_body);
-	return x;
-}
-
-static void exchange_free(struct http_exchange *x)
-{
-	list_remove(&x->node);
-	http_out_fini(&x->out);
-	buf_fini(&x->body);
-	arena_destroy(x->req.arena);
-	free(x);
-}
-
-/* Where the next request is parsed into. */
-static struct http_exchange *next_exchange(struct http_conn *c)
-{
-	struct list *first = list_first(&c->spare);
-	if (first) {
-		return container_of(first, struct http_exchange, node);
-	}
-	struct http_exchange *x = exchange_create(c);
-	list_push_front(&c->spare, &x->node);
-	return x;
-}
-
-/* Back among the spare ones, empty. */
-static void recycle(struct http_exchange *x)
-{
-	struct http_conn *c = x->conn;
-	list_remove(&x->node);
-	c->n_queue--;
-	if (c->current == x) {
-		c->current = NULL;
-		c->body_paused = false;
-	}
-	http_out_clear(&x->out);
-	arena_reset(x->req.arena);
-	/* A large body's memory is not worth keeping. */
-	if (x->body.cap > HTTP_READ_SIZE) {
-		buf_fini(&x->body);
-	}
-	buf_clear(&x->body);
-	struct http_exchange clean = { .conn = c, .out = x->out, .body = x->body };
-	clean.req.arena = x->req.arena;
-	memcpy(clean.req.peer, c->peer, sizeof c->peer);
-	*x = clean;
-	list_init(&x->node);
-	list_push_front(&c->spare, &x->node);
-}
-
-static void enqueue(struct http_exchange *x)
-{
-	list_remove(&x->node);
-	list_push_back(&x->conn->queue, &x->node);
-	x->conn->n_queue++;
-}
-
-/* The connection no longer serves x: tells the handler, or leaves x with it until it answers. */
-static void orphan(struct http_exchange *x)
-{
-	list_remove(&x->node);
-	x->conn = NULL;
-	void (*gone)(void *ctx) = x->gone;
-	void *ctx = x->gone_ctx;
-	bool handler_keeps = x->handed && !x->done && !gone;
-	if (handler_keeps) {
-		return;
-	}
-	bool tell = x->handed && !x->done;
-	if (tell) {
-		gone(ctx);
-	}
-	exchange_free(x);
-}
-
-static struct http_exchange *first_in_queue(struct http_conn *c)
-{
-	struct list *first = list_first(&c->queue);
-	return first ? container_of(first, struct http_exchange, node) : NULL;
-}
-
-struct http_out *http_conn_out(struct http_exchange *x)
-{
-	return first_in_queue(x->conn) == x ? &x->conn->out : &x->out;
-}
-
-/* Answers leave in the order of the requests. */
-static void pop_answered(struct http_conn *c)
-{
-	struct http_exchange *x;
-	while (!c->cut && (x = first_in_queue(c)) != NULL) {
-		http_out_join(&c->out, &x->out);
-		if (!x->done) {
-			return;
-		}
-		if (!x->keep_alive) {
-			c->last = c->cut = true;
-		}
-		recycle(x);
-	}
-}
-
-void http_conn_drop(struct http_exchange *x)
-{
-	struct http_conn *c = x->conn;
-	if (c && !c->scope.closing) {
-		recycle(x);
-	} else {
-		exchange_free(x);
-	}
-}
-
-void http_conn_finish(struct http_exchange *x)
-{
-	struct http_conn *c = x->conn;
-	x->done = true;
-	if (c->current == x) {
-		/* Answered before the body was read: the rest is thrown away with the connection. */
-		c->current = NULL;
-		c->body_paused = false;
-		c->last = true;
-	}
-	pop_answered(c);
-	http_conn_touch(c);
-}
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
@@ -176,7 +39,7 @@ static void on_last_hold(struct scope *s)
 	struct http_conn *c = container_of(s, struct http_conn, scope);
 	struct http_server *server = c->server;
 	while (!list_empty(&c->spare)) {
-		exchange_free(container_of(list_first(&c->spare), struct http_exchange, node));
+		http_exchange_free(container_of(list_first(&c->spare), struct http_exchange, node));
 	}
 	http_parse_fini(&c->parse);
 	buf_fini(&c->pending);
@@ -196,7 +59,7 @@ static void on_tcp_closed(uv_handle_t *handle)
 {
 	struct http_conn *c = handle->data;
 	while (!list_empty(&c->queue)) {
-		orphan(first_in_queue(c));
+		http_exchange_orphan(http_exchange_first(c));
 	}
 	scope_drop(&c->scope);
 }
@@ -213,7 +76,7 @@ void http_conn_close(struct http_conn *c)
 	scope_drop(&c->scope);
 }
 
-static void close_because(struct http_conn *c, const char *reason)
+void http_conn_close_because(struct http_conn *c, const char *reason)
 {
 	log_debug("net", "%s: closing because: %s (%u requests)", c->peer, reason, c->n_requests);
 	http_conn_close(c);
@@ -222,7 +85,7 @@ static void close_because(struct http_conn *c, const char *reason)
 void http_conn_retire(struct http_conn *c)
 {
 	if (c->n_queue == 0 && !c->writing && !c->lingering && http_out_size(&c->out) == 0) {
-		close_because(c, "server is closing");
+		http_conn_close_because(c, "server is closing");
 	} else {
 		c->last = true;
 		http_conn_touch(c);
@@ -240,7 +103,7 @@ static void linger(struct http_conn *c)
 {
 	c->lingering = true;
 	if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
-		close_because(c, "done");
+		http_conn_close_because(c, "done");
 	}
 }
 
@@ -307,65 +170,6 @@ static void set_deadline(struct http_conn *c)
 	arm(c, c->deadline);
 }
 
-/* --- faults ----------------------------------------------------------------------------------- */
-
-static const int fault_status[] = {
-	[HTTP_FAULT_MALFORMED] = 400,
-	[HTTP_FAULT_HEAD_TIMEOUT] = 408,
-	[HTTP_FAULT_BODY_TOO_LARGE] = 413,
-	[HTTP_FAULT_HEAD_TOO_LARGE] = 431,
-	[HTTP_FAULT_VERSION] = 505,
-};
-
-/* Takes back the exchange whose body is being read. False if its answer has begun: then there is
- * no clean way out but closing. */
-static bool drop_current(struct http_conn *c)
-{
-	struct http_exchange *x = c->current;
-	if (x && x->begun) {
-		return false;
-	}
-	if (x) {
-		c->current = NULL;
-		c->body_paused = false;
-		c->n_queue--;
-		orphan(x);
-	}
-	return true;
-}
-
-static void fault(struct http_conn *c, enum http_fault fault, const char *detail)
-{
-	const struct http_server_config *config = &c->server->config;
-	log_debug("net", "%s: bad request: %s", c->peer, detail);
-	if (!drop_current(c)) {
-		close_because(c, detail);
-		return;
-	}
-	if (c->scope.closing) { /* told of the loss, the handler closed the server */
-		return;
-	}
-	int status = fault_status[fault];
-	struct http_header type = { SPAN("Content-Type"), SPAN("application/json") };
-	char body[64];
-	snprintf(body, sizeof body, "{\"message\":\"%s\"}", http_reason(status));
-	struct http_reply reply = {
-		.status = status, .headers = &type, .n_headers = 1, .body = span_of(body)
-	};
-	if (config->fault) {
-		config->fault(config->ctx, fault, detail, c->peer, &reply);
-	}
-	struct http_exchange *x = next_exchange(c);
-	/* Whatever of the request was parsed before it turned out bad does not shape the answer. */
-	x->req.method = SPAN("");
-	x->req.minor = 1;
-	x->handed = x->read = true;
-	x->keep_alive = false;
-	enqueue(x);
-	c->last = true;
-	http_reply(x, &reply);
-}
-
 /* A slow client may need many times the limit for one large answer. */
 static bool takes_bytes(struct http_conn *c)
 {
@@ -388,158 +192,23 @@ static void on_timer(uv_timer_t *handle)
 	switch (c->wait) {
 	case HTTP_WAIT_WRITE:
 		if (!takes_bytes(c)) {
-			close_because(c, "client takes no bytes");
+			http_conn_close_because(c, "client takes no bytes");
 		}
 		break;
 	case HTTP_WAIT_HEAD:
-		fault(c, HTTP_FAULT_HEAD_TIMEOUT, "head did not come in time");
+		http_intake_fault(c, HTTP_FAULT_HEAD_TIMEOUT, "head did not come in time");
 		break;
 	case HTTP_WAIT_BODY:
-		fault(c, HTTP_FAULT_HEAD_TIMEOUT, "body did not come in time");
+		http_intake_fault(c, HTTP_FAULT_HEAD_TIMEOUT, "body did not come in time");
 		break;
 	case HTTP_WAIT_IDLE:
 	case HTTP_WAIT_LINGER:
-		close_because(c, "idle");
+		http_conn_close_because(c, "idle");
 		break;
 	case HTTP_WAIT_NONE:
 		break;
 	}
 	http_conn_advance(c);
-}
-
-/* --- requests --------------------------------------------------------------------------------- */
-
-static bool take_upgrade(struct http_conn *c, struct http_exchange *x, struct span *rest)
-{
-	const struct http_server_config *config = &c->server->config;
-	/* Behind unfinished answers the wish is ignored, as RFC 9110 section 7.8 allows. */
-	if (!config->on_upgrade || !c->parse.websocket || c->n_queue || c->writing ||
-		http_out_size(&c->out)) {
-		return false;
-	}
-	uv_os_fd_t fd;
-	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 ||
-		(fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
-		log_warn("net", "cannot hand over a websocket: no file descriptor");
-		return false;
-	}
-	struct buf head = BUF_INIT(c->server->config.max_head + HTTP_READ_SIZE);
-	buf_add_span(&head, c->parse.head);
-	buf_add_span(&head, *rest);
-	bool taken = config->on_upgrade(config->ctx, x->req.path, buf_span(&head), fd);
-	buf_fini(&head);
-	if (taken) {
-		*rest = span_n(NULL, 0);
-		close_because(c, "upgraded");
-	} else {
-		close(fd);
-	}
-	return taken;
-}
-
-static void on_head(struct http_conn *c, struct http_exchange *x, struct span *rest)
-{
-	const struct http_server_config *config = &c->server->config;
-	c->n_requests++;
-	if (take_upgrade(c, x, rest) || c->scope.closing) {
-		return;
-	}
-	x->keep_alive = c->parse.keep_alive;
-	enqueue(x);
-	if (!x->keep_alive) {
-		c->last = true;
-	}
-	c->current = x;
-	if (!x->req.has_body) {
-		return;
-	}
-	if (config->on_head) {
-		x->handed = true;
-		bool streamed = config->on_head(config->ctx, x);
-		/* Answered or aborted in there, x is no longer current, or no longer. */
-		if (c->scope.closing || c->current != x) {
-			return;
-		}
-		x->streamed = streamed;
-		x->handed = streamed;
-	}
-	if (c->parse.expect_continue && rest->len == 0) {
-		buf_add_str(http_out_tail(http_conn_out(x)), "HTTP/1.1 100 Continue\r\n\r\n");
-	}
-}
-
-static void on_body(struct http_conn *c, struct http_exchange *x)
-{
-	if (x->streamed) {
-		if (x->events.on_data) {
-			x->events.on_data(x->events.ctx, c->parse.piece);
-		}
-	} else {
-		buf_add_span(&x->body, c->parse.piece);
-	}
-}
-
-static void on_end(struct http_conn *c, struct http_exchange *x)
-{
-	const struct http_server_config *config = &c->server->config;
-	c->current = NULL;
-	c->body_paused = false;
-	x->read = true;
-	if (x->streamed) {
-		if (x->events.on_end) {
-			x->events.on_end(x->events.ctx, c->parse.trailers, c->parse.n_trailers);
-		}
-		return;
-	}
-	x->req.body = buf_span(&x->body);
-	x->handed = true;
-	config->on_request(config->ctx, x);
-}
-
-/* May the parser go on? If not, input waits in `pending`. */
-static bool can_take(const struct http_conn *c)
-{
-	if (c->scope.closing) {
-		return false;
-	}
-	if (c->current) {
-		return !c->body_paused;
-	}
-	return !c->last && c->n_queue < c->server->config.pipeline &&
-	       http_out_size(&c->out) <= HTTP_OUT_MARK;
-}
-
-static void parse(struct http_conn *c, struct span *in)
-{
-	while (can_take(c)) {
-		struct http_exchange *x = c->current ? c->current : next_exchange(c);
-		switch (http_parse_next(&c->parse, in, &x->req)) {
-		case HTTP_PARSE_MORE:
-			return;
-		case HTTP_PARSE_HEAD:
-			on_head(c, x, in);
-			break;
-		case HTTP_PARSE_BODY:
-			on_body(c, x);
-			break;
-		case HTTP_PARSE_END:
-			on_end(c, x);
-			break;
-		case HTTP_PARSE_BAD:
-			fault(c, c->parse.fault, c->parse.detail);
-			return;
-		}
-	}
-}
-
-static void parse_pending(struct http_conn *c)
-{
-	if (c->pending.len == 0 || !can_take(c)) {
-		return;
-	}
-	struct span in = buf_span(&c->pending);
-	parse(c, &in);
-	buf_consume(&c->pending, c->pending.len - in.len);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -553,7 +222,7 @@ static void on_written(uv_write_t *req, int status)
 		return;
 	}
 	if (status < 0) {
-		close_because(c, uv_strerror(status));
+		http_conn_close_because(c, uv_strerror(status));
 		return;
 	}
 	http_conn_advance(c);
@@ -570,7 +239,7 @@ static void write_rest(struct http_conn *c)
 	int rc = uv_write(&c->write, (uv_stream_t *)&c->tcp, vectors, n, on_written);
 	free(vectors);
 	if (rc < 0) {
-		close_because(c, uv_strerror(rc));
+		http_conn_close_because(c, uv_strerror(rc));
 		return;
 	}
 	c->writing = true;
@@ -580,7 +249,7 @@ static void write_rest(struct http_conn *c)
 static void flush(struct http_conn *c)
 {
 	if (http_out_broken(&c->out)) {
-		close_because(c, "answer too large");
+		http_conn_close_because(c, "answer too large");
 		return;
 	}
 	while (!c->writing) {
@@ -595,7 +264,7 @@ static void flush(struct http_conn *c)
 			return;
 		}
 		if (rc < 0) {
-			close_because(c, uv_strerror(rc));
+			http_conn_close_because(c, uv_strerror(rc));
 			return;
 		}
 		http_out_advance(&c->out, (size_t)rc);
@@ -604,7 +273,7 @@ static void flush(struct http_conn *c)
 
 static void tell_drained(struct http_conn *c)
 {
-	struct http_exchange *x = first_in_queue(c);
+	struct http_exchange *x = http_exchange_first(c);
 	if (!x || !x->full || c->writing || http_out_size(&c->out) > HTTP_OUT_MARK / 4) {
 		return;
 	}
@@ -628,9 +297,9 @@ static void settle_eof(struct http_conn *c)
 {
 	c->last = true;
 	if (c->n_queue && c->server->config.half_closed_is_gone) {
-		close_because(c, "client has left");
-	} else if (!drop_current(c)) {
-		close_because(c, "client left within a body");
+		http_conn_close_because(c, "client has left");
+	} else if (!http_intake_drop(c)) {
+		http_conn_close_because(c, "client left within a body");
 	}
 }
 
@@ -664,14 +333,14 @@ void http_conn_advance(struct http_conn *c)
 	size_t before;
 	do {
 		before = c->pending.len;
-		parse_pending(c);
+		http_intake_pending(c);
 		if (!c->scope.closing) {
 			flush(c);
 		}
 		if (!c->scope.closing) {
 			tell_drained(c);
 		}
-	} while (!c->scope.closing && ((c->pending.len != before && can_take(c)) ||
+	} while (!c->scope.closing && ((c->pending.len != before && http_intake_open(c)) ||
 					      (!c->writing && http_out_size(&c->out))));
 	c->busy = false;
 	settle(c);
@@ -694,7 +363,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		c->eof = true;
 		c->reading = false;
 		if (n != UV_EOF || c->lingering) {
-			close_because(c, n == UV_EOF ? "done" : uv_strerror((int)n));
+			http_conn_close_because(c, n == UV_EOF ? "done" : uv_strerror((int)n));
 			return;
 		}
 		http_conn_advance(c);
@@ -706,7 +375,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	struct span in = span_n(buf->base, (size_t)n);
 	c->busy = true;
 	if (c->pending.len == 0) {
-		parse(c, &in);
+		http_intake(c, &in);
 	}
 	c->busy = false;
 	if (!c->scope.closing && in.len) {
@@ -766,11 +435,11 @@ void http_conn_open(struct http_server *server, uv_stream_t *listener)
 	scope_hold(&c->scope);
 	int rc = uv_accept(listener, (uv_stream_t *)&c->tcp);
 	if (rc < 0) {
-		close_because(c, uv_strerror(rc));
+		http_conn_close_because(c, uv_strerror(rc));
 		return;
 	}
 	if (server->n_conns > server->config.max_connections) {
-		close_because(c, "too many connections");
+		http_conn_close_because(c, "too many connections");
 		return;
 	}
 	uv_tcp_nodelay(&c->tcp, 1);

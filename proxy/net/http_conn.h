@@ -1,8 +1,10 @@
-/* The inside of the HTTP server: one connection and its exchanges, shared by http_conn.c (reading,
- * order, time), http_reply.c (answers) and http_server.c (listening). Nobody else includes it. */
+/* The inside of the HTTP server: the server and one connection, shared by http_conn.c (bytes in and
+ * out, time, the close), http_intake.c (requests), http_exchange.c (order), http_reply.c (answers)
+ * and http_server.c (listening). Nobody else includes it. */
 #pragma once
 
 #include "proxy/base/list.h"
+#include "proxy/net/http_exchange.h"
 #include "proxy/net/http_out.h"
 #include "proxy/net/http_parse.h"
 #include "proxy/net/http_server.h"
@@ -87,45 +89,18 @@ struct http_conn {
 	unsigned n_requests;
 };
 
-struct http_exchange {
-	struct list node; /* conn->queue or conn->spare */
-	struct http_conn *conn; /* NULL once the connection is gone and nobody wanted to know */
-	struct http_request req;
-	struct http_out out; /* its answer while others come first */
-	struct buf body;
-	struct http_body_events events;
-	void (*gone)(void *ctx);
-	void *gone_ctx;
-	void (*drain)(void *ctx);
-	void *drain_ctx;
-	int64_t left; /* of a streamed answer of known length, else -1 */
-	bool handed; /* the handler has it */
-	bool streamed; /* body by events */
-	bool read; /* the whole request has come */
-	bool begun; /* the head of the answer is written */
-	bool chunked;
-	bool no_body; /* HEAD, 204, 304 */
-	bool full; /* http_reply_write said stop */
-	bool done; /* the answer is complete */
-	bool keep_alive;
-};
-
 /* Takes an accepted connection from the listener. */
 void http_conn_open(struct http_server *server, uv_stream_t *listener);
 /* At once; exchanges get on_gone from the close callback. */
 void http_conn_close(struct http_conn *c);
+/* The same, and why, for the log. */
+void http_conn_close_because(struct http_conn *c, const char *reason);
 /* Closes when its answers are out; at once if it is idle. */
 void http_conn_retire(struct http_conn *c);
 /* Reads on, writes, settles what comes next. Called for each dirty connection. */
 void http_conn_advance(struct http_conn *c);
 /* Something changed from outside: advance before the loop waits. */
 void http_conn_touch(struct http_conn *c);
-/* The answer of x is complete: x leaves the handler's hands. */
-void http_conn_finish(struct http_exchange *x);
-/* Where the bytes of x's answer go now. */
-struct http_out *http_conn_out(struct http_exchange *x);
-/* Nobody will see the answer of x: forgets it. */
-void http_conn_drop(struct http_exchange *x);
 
 /* The server's side of the above. */
 void http_server_dirty(struct http_server *s, struct http_conn *c);

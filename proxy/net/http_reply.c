@@ -200,7 +200,7 @@ static void add_head(struct http_exchange *x, const struct http_reply *reply, in
 	if (length < 0 && !x->chunked && !x->no_body) {
 		x->keep_alive = false;
 	}
-	struct buf *b = http_out_tail(http_conn_out(x));
+	struct buf *b = http_out_tail(http_exchange_out(x));
 	add_status_line(b, reply->status);
 	add_headers(b, reply);
 	if (c->server->config.send_date) {
@@ -231,15 +231,15 @@ static bool is_lost(const struct http_exchange *x)
 void http_reply(struct http_exchange *x, const struct http_reply *reply)
 {
 	if (is_lost(x)) {
-		http_conn_drop(x);
+		http_exchange_drop(x);
 		return;
 	}
 	ENSURE(!x->begun);
 	add_head(x, reply, (int64_t)reply->body.len);
 	if (!x->no_body) {
-		buf_add_span(http_out_tail(http_conn_out(x)), reply->body);
+		buf_add_span(http_out_tail(http_exchange_out(x)), reply->body);
 	}
-	http_conn_finish(x);
+	http_exchange_finish(x);
 }
 
 void http_reply_buf(struct http_exchange *x, const struct http_reply *reply, struct buf *body)
@@ -260,9 +260,9 @@ void http_reply_buf(struct http_exchange *x, const struct http_reply *reply, str
 	if (x->no_body) {
 		buf_fini(body);
 	} else {
-		http_out_take(http_conn_out(x), body);
+		http_out_take(http_exchange_out(x), body);
 	}
-	http_conn_finish(x);
+	http_exchange_finish(x);
 }
 
 /* --- answers in pieces ------------------------------------------------------------------------ */
@@ -284,7 +284,7 @@ bool http_reply_write(struct http_exchange *x, struct span bytes)
 		return true;
 	}
 	ENSURE(x->begun);
-	struct http_out *out = http_conn_out(x);
+	struct http_out *out = http_exchange_out(x);
 	if (bytes.len && !x->no_body) {
 		struct buf *b = http_out_tail(out);
 		if (x->chunked) {
@@ -307,7 +307,7 @@ bool http_reply_write(struct http_exchange *x, struct span bytes)
 void http_reply_end(struct http_exchange *x)
 {
 	if (is_lost(x)) {
-		http_conn_drop(x);
+		http_exchange_drop(x);
 		return;
 	}
 	ENSURE(x->begun);
@@ -316,15 +316,15 @@ void http_reply_end(struct http_exchange *x)
 		return;
 	}
 	if (x->chunked && !x->no_body) {
-		buf_add_span(http_out_tail(http_conn_out(x)), SPAN("0\r\n\r\n"));
+		buf_add_span(http_out_tail(http_exchange_out(x)), SPAN("0\r\n\r\n"));
 	}
-	http_conn_finish(x);
+	http_exchange_finish(x);
 }
 
 void http_abort(struct http_exchange *x)
 {
 	struct http_conn *c = x->conn;
-	http_conn_drop(x);
+	http_exchange_drop(x);
 	if (c) {
 		http_conn_close(c);
 	}
