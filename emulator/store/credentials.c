@@ -8,6 +8,7 @@
 #include "proxy/base/alloc.h"
 #include "proxy/base/encode.h"
 #include "proxy/base/ids.h"
+#include "proxy/base/log.h"
 
 /* Expired ones are kept for an hour, so that "expired" can be told from "unknown". */
 #define KEPT_EXPIRED_MS (3600 * INT64_C(1000))
@@ -68,6 +69,10 @@ static void sweep(struct store *s)
 	}
 }
 
+#define SELECT                                                                          \
+	"SELECT access_key, secret, session_token, expires_ms, role_arn, session_name," \
+	" identity_id, pool_id, amr, guest, session_policy FROM credentials"
+
 static void load_row(struct store *s, sqlite3_stmt *row, struct arena *arena)
 {
 	struct store_credentials c = {
@@ -88,9 +93,7 @@ static void load_row(struct store *s, sqlite3_stmt *row, struct arena *arena)
 
 int store_credentials_load(struct store *s, struct err *err)
 {
-	static const char SQL[] =
-		"SELECT access_key, secret, session_token, expires_ms, role_arn, session_name,"
-		" identity_id, pool_id, amr, guest, session_policy FROM credentials";
+	static const char SQL[] = SELECT;
 	s->credentials = xalloc(sizeof *s->credentials);
 	sweep(s);
 	sqlite3_stmt *row = store_query(s, err, SQL, "");
@@ -181,9 +184,31 @@ int store_credentials_issue(
 	return rc;
 }
 
+/* Another program on the same file may have issued them since it was opened. */
+static void look_in_file(struct store *s, const char *access_key)
+{
+	static const char SQL[] = SELECT " WHERE access_key = ?1";
+	struct err err = ERR_INIT;
+	sqlite3_stmt *row = store_query(s, &err, SQL, "s", access_key);
+	if (!row) {
+		log_error("store", "%s", err.msg);
+		return;
+	}
+	if (store_row(row)) {
+		struct arena *arena = arena_create();
+		load_row(s, row, arena);
+		arena_destroy(arena);
+	}
+	store_done(row);
+}
+
 const struct store_credentials *store_credentials_find(struct store *s, const char *access_key)
 {
 	struct node *node;
 	HASH_FIND_STR(s->credentials->nodes, access_key, node);
+	if (!node) {
+		look_in_file(s, access_key);
+		HASH_FIND_STR(s->credentials->nodes, access_key, node);
+	}
 	return node ? &node->c : NULL;
 }

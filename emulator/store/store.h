@@ -1,6 +1,7 @@
 /* The emulator's memory: one SQLite file, state.db (WAL, 0600), holding identities, temporary
  * credentials, signing keys, login users, refresh tokens and sessions. Everything written before a
- * call returned survives kill -9. Look-ups of live credentials are answered from memory.
+ * call returned survives kill -9. Look-ups of live credentials are answered from memory; only unknown
+ * ones are looked for in the file, for another program may have issued them: stages share it.
  *
  * One concept per file: store.c opens and migrates; identities.c, credentials.c, users.c,
  * keys.c and tickets.c hold the statements. Errors: ERR_IO with SQLite's words. Strings handed
@@ -77,7 +78,8 @@ struct store_credentials {
 int store_credentials_issue(struct store *s, struct store_credentials *c, struct arena *arena,
 	struct err *err) MUST_CHECK;
 /* The credentials of an access key, also expired ones for a while (so that the reason can be told);
- * NULL if unknown. Valid until the next issue or sweep: for the call only. Hash look-up, no I/O. */
+ * NULL if unknown. Valid until the next issue, sweep or look-up: for the call only. A hash look-up; an
+ * unknown key is looked for in the file. */
 const struct store_credentials *store_credentials_find(struct store *s, const char *access_key);
 
 /* --- login provider ---------------------------------------------------------------------- */

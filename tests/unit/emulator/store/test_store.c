@@ -210,6 +210,22 @@ static void credentials_have_their_shape_and_survive(void **state)
 	assert_null(store_credentials_find(f->store, "ASIAUNKNOWN"));
 }
 
+/* Stages of one app share the file, each in a program of its own. */
+static void another_programs_new_credentials_are_found(void **state)
+{
+	struct fixture *f = *state;
+	struct store *other = open_it(f);
+	struct store_credentials c = issue(f, now + 3600000);
+	const struct store_credentials *got = store_credentials_find(other, c.access_key);
+	assert_non_null(got);
+	assert_string_equal(got->secret, c.secret);
+	assert_string_equal(got->session_token, c.session_token);
+	assert_string_equal(got->role_arn, ROLE);
+	assert_ptr_equal(store_credentials_find(other, c.access_key), got); /* now in memory */
+	assert_null(store_credentials_find(other, "ASIAUNKNOWN"));
+	store_close(other);
+}
+
 static void expired_credentials_are_known_for_an_hour(void **state)
 {
 	struct fixture *f = *state;
@@ -378,6 +394,7 @@ int main(void)
 		T(an_unlinked_login_gets_another_identity),
 		T(identities_are_listed_in_pages),
 		T(credentials_have_their_shape_and_survive),
+		T(another_programs_new_credentials_are_found),
 		T(expired_credentials_are_known_for_an_hour),
 		T(tickets_end_and_only_their_hash_is_kept),
 		T(users_are_stable_and_the_last_one_comes_first),
