@@ -440,8 +440,7 @@ struct deployment *deployment_create(
 				      .store = c->store,
 				      .lambda = d->lambda,
 				      .http = c->http,
-				      .credentials_file = c->emulator->credentials_file,
-				      .local_logins = !c->emulator->remote_login },
+				      .credentials_file = c->emulator->credentials_file },
 		err);
 	if (!d->auth) {
 		lambda_destroy(d->lambda);

@@ -73,7 +73,6 @@ struct auth_config {
 	struct lambda *lambda;
 	struct http_client *http; /* for real issuers' keys */
 	const char *credentials_file; /* --credentials; NULL = none */
-	bool local_logins; /* false: --login remote */
 };
 
 struct auth *auth_create(const struct auth_config *config, struct err *err) MUST_CHECK;
@@ -99,9 +98,9 @@ struct auth_caller {
 	const char *role_arn; /* "" for a static user */
 	const char *session_name;
 	const char *session_policy; /* JSON text of a policy that must allow as well; "" = none */
-	int64_t expires_ms; /* 0 = never */
+	int64_t expires_ms; /* 0 = never: long-term keys */
 	bool guest;
-	bool is_static; /* --credentials user: allowed everything */
+	bool is_static; /* --credentials user, also by GetSessionToken: allowed everything */
 };
 
 /* Verifies SigV4 (header or presigned) for `service`; false with the failed check in *check and

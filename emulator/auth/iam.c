@@ -64,13 +64,16 @@ static const char *principal_id(struct arena *arena, const char *prefix, const c
 	return arena_printf(arena, "%s%s", prefix, rest);
 }
 
-static void static_caller(const struct user *u, const struct model *model, struct arena *arena,
-	struct auth_caller *out)
+/* expires_ms: of the credentials that GetSessionToken gave the user; 0 for his own keys. */
+static void user_caller(const struct user *u, const char *access_key, int64_t expires_ms,
+	const struct model *model, struct arena *arena, struct auth_caller *out)
 {
-	*out = (struct auth_caller){
-		.role_arn = "", .session_name = "", .session_policy = "", .is_static = true
-	};
-	out->iam.access_key = arena_strdup(arena, u->access_key);
+	*out = (struct auth_caller){ .role_arn = "",
+		.session_name = "",
+		.session_policy = "",
+		.expires_ms = expires_ms,
+		.is_static = true };
+	out->iam.access_key = arena_strdup(arena, access_key);
 	out->iam.account_id = arena_strdup(arena, model->account); /* outlives a swap */
 	out->iam.user_arn = arena_printf(arena, "arn:aws:iam::%s:user/%s", model->account, u->name);
 	out->iam.user_id = principal_id(arena, "AIDA", out->iam.user_arn);
@@ -155,7 +158,20 @@ static bool identify_temporary(struct iam *i, const struct model *model,
 	if (!sigv4_verify(r, claim, c->secret, i->keys, arena, fault)) {
 		return false;
 	}
-	assumed_caller(c, model, arena, out);
+	const char *user_name = strstr(c->role_arn, ":user/");
+	if (!user_name) {
+		assumed_caller(c, model, arena, out);
+		return true;
+	}
+	const struct user *user = users_named(i->users, span_of(user_name + strlen(":user/")));
+	if (!user) {
+		return refuse(fault, "access key", "InvalidClientTokenId",
+			arena_printf(arena,
+				"The security token included in the request is invalid.\n"
+				"%s is a session of %s, who is no longer in the --credentials file",
+				id, c->role_arn));
+	}
+	user_caller(user, c->access_key, c->expires_ms, model, arena, out);
 	return true;
 }
 
@@ -177,6 +193,6 @@ bool iam_identify(struct iam *i, const struct model *model, const struct http_re
 		!sigv4_verify(r, &claim, user->secret, i->keys, arena, fault)) {
 		return false;
 	}
-	static_caller(user, model, arena, out);
+	user_caller(user, user->access_key, 0, model, arena, out);
 	return true;
 }

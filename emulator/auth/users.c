@@ -157,6 +157,16 @@ void users_destroy(struct users *u)
 	}
 }
 
+const struct user *users_named(const struct users *u, struct span name)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		if (span_is(name, u->list[i].name)) {
+			return &u->list[i];
+		}
+	}
+	return NULL;
+}
+
 const struct user *users_find(const struct users *u, struct span access_key)
 {
 	for (size_t i = 0; i < u->n; i++) {

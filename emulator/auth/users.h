@@ -19,5 +19,6 @@ struct users *users_parse(struct span text, const char *path, struct err *err) M
 struct users *users_load(const char *path, struct err *err) MUST_CHECK;
 /* NULL is fine. */
 void users_destroy(struct users *u);
-/* NULL if unknown. Lives as long as u. */
+/* By access key, or by the profile's name. NULL if unknown. Lives as long as u. */
+const struct user *users_named(const struct users *u, struct span name);
 const struct user *users_find(const struct users *u, struct span access_key);

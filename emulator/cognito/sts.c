@@ -139,7 +139,7 @@ static void get_session_token(struct call *call)
 		!session_read_duration(call, 129600, 43200, &duration_ms)) {
 		return;
 	}
-	if (!caller.is_static) {
+	if (caller.expires_ms) {
 		static const char TEXT[] = "Cannot call GetSessionToken with session credentials";
 		sts_fail(call, 403, "AccessDenied", TEXT, TEXT);
 		return;

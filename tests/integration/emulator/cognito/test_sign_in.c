@@ -104,7 +104,7 @@ static void start(struct fixture *f)
 		.resolve = resolve };
 	f->model = model_build(&in, &err);
 	struct auth_config auth = {
-		.loop = &f->loop, .clock = &fake, .store = f->store, .local_logins = true
+		.loop = &f->loop, .clock = &fake, .store = f->store
 	};
 	f->auth = f->model ? auth_create(&auth, &err) : NULL;
 	if (!f->auth) {

@@ -39,7 +39,7 @@ static void start(struct fixture *f)
 		fail_msg("%s", err.msg);
 	}
 	struct auth_config auth = {
-		.loop = &f->loop, .clock = &clock_system, .store = f->store, .local_logins = true
+		.loop = &f->loop, .clock = &clock_system, .store = f->store
 	};
 	f->auth = auth_create(&auth, &err);
 	assert_non_null(f->auth);

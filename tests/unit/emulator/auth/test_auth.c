@@ -276,10 +276,9 @@ static int set_up(void **state)
 				      "aws_secret_access_key=static\n"),
 				 0600, &err),
 		0);
-	auth = auth_create(&(struct auth_config){ .loop = &loop,
-				   .clock = &test_clock,
-				   .credentials_file = file,
-				   .local_logins = true },
+	auth = auth_create(
+		&(struct auth_config){
+			.loop = &loop, .clock = &test_clock, .credentials_file = file },
 		&err);
 	(void)unlink(file);
 	if (!auth) {
@@ -390,6 +389,27 @@ static void a_static_user_may_do_everything(void **state)
 	assert_string_equal(o.user_arn, "arn:aws:iam::123456789012:user/ci");
 	assert_string_equal(o.identity, "(null)");
 	assert_memory_equal(o.user_id, "AIDA", 4);
+}
+
+/* GetSessionToken: role_arn is the user's ARN. */
+static void a_users_session_is_the_user(void **state)
+{
+	(void)state;
+	credentials.role_arn = "arn:aws:iam::123456789012:user/ci";
+	credentials.session_name = credentials.identity_id = credentials.pool_id = "";
+	credentials.amr = "";
+	struct outcome o = check(signed_temporary("DELETE /all"));
+	if (o.outcome != AUTH_ALLOW) {
+		fail_msg("%s", o.reason);
+	}
+	assert_string_equal(o.user_arn, "arn:aws:iam::123456789012:user/ci");
+	assert_string_equal(o.identity, "(null)");
+	struct outcome own = check(signed_by("DELETE /all", "AKIAEXAMPLE", "static", NULL));
+	assert_string_equal(o.user_id, own.user_id);
+	credentials.role_arn = "arn:aws:iam::123456789012:user/gone";
+	assert_forbidden(signed_temporary("GET /x"), "access key",
+		"ASIAEXAMPLE is a session of arn:aws:iam::123456789012:user/gone, who is no "
+		"longer in the --credentials file");
 }
 
 static void every_failure_is_forbidden_and_told(void **state)
@@ -763,6 +783,7 @@ int main(void)
 		TEST(routes_without_authorization_pass),
 		TEST(a_cognito_caller_is_known_to_the_handler),
 		TEST(a_static_user_may_do_everything),
+		TEST(a_users_session_is_the_user),
 		TEST(every_failure_is_forbidden_and_told),
 		TEST(policies_decide_on_the_decoded_path),
 		TEST(a_session_policy_must_allow_as_well),
