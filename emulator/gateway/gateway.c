@@ -144,6 +144,7 @@ int gateway_set_model(struct gateway *g, const struct model *model, struct err *
 		l->api = snapshot_find(next, l->api_key);
 	}
 	if (old) {
+		snapshot_carry_on(next, old);
 		snapshot_drop(old);
 	}
 	return 0;

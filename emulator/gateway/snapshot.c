@@ -78,6 +78,55 @@ struct snapshot *snapshot_create(const struct model *model,
 	return s;
 }
 
+static const struct snapshot_api *api_of(const struct snapshot *s, const char *id)
+{
+	for (size_t i = 0; i < s->n_apis; i++) {
+		if (strcmp(s->apis[i].api->id, id) == 0) {
+			return &s->apis[i];
+		}
+	}
+	return NULL;
+}
+
+/* Most swaps leave the order as it was. NULL if the route is new. */
+static const struct throttle *throttle_of(
+	const struct snapshot_api *old, const char *stage, const char *route_key, size_t guess)
+{
+	const struct model_api *api = old->api;
+	for (size_t i = 0; i < api->n_stages; i++) {
+		if (strcmp(api->stages[i].name, stage) != 0) {
+			continue;
+		}
+		for (size_t k = 0; k < api->n_routes; k++) {
+			size_t at = (guess + k) % api->n_routes;
+			if (strcmp(api->routes[at].key, route_key) == 0) {
+				return &old->throttles[i * api->n_routes + at];
+			}
+		}
+	}
+	return NULL;
+}
+
+void snapshot_carry_on(struct snapshot *s, const struct snapshot *old)
+{
+	for (size_t a = 0; a < s->n_apis; a++) {
+		const struct model_api *api = s->apis[a].api;
+		const struct snapshot_api *before = api_of(old, api->id);
+		for (size_t i = 0; before && i < api->n_stages * api->n_routes; i++) {
+			struct throttle *t = &s->apis[a].throttles[i];
+			size_t route = i % api->n_routes;
+			const struct throttle *was =
+				t->limited
+					? throttle_of(before, api->stages[i / api->n_routes].name,
+						  api->routes[route].key, route)
+					: NULL;
+			if (was) {
+				throttle_carry_on(t, was);
+			}
+		}
+	}
+}
+
 void snapshot_hold(struct snapshot *s)
 {
 	s->holds++;

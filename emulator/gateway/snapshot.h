@@ -22,6 +22,8 @@ struct snapshot *snapshot_create(const struct model *model,
 	struct err *err) MUST_CHECK;
 void snapshot_hold(struct snapshot *s);
 void snapshot_drop(struct snapshot *s);
+/* Throttles go on where the old snapshot's are: a new model refills no bucket. */
+void snapshot_carry_on(struct snapshot *s, const struct snapshot *old);
 /* By key; NULL if the model has no such API. */
 struct snapshot_api *snapshot_find(struct snapshot *s, const char *api_key);
 struct throttle *snapshot_throttle(

@@ -78,9 +78,11 @@ struct model_authorizer {
 	bool may_invoke; /* permission or credentials allow the API to invoke it */
 };
 
+/* Set or not: 0 is a limit that lets nothing pass. */
 struct model_throttle {
-	double rate; /* per second; 0 = not set */
+	double rate; /* per second */
 	double burst;
+	bool has_rate, has_burst;
 };
 
 enum model_integration_type {

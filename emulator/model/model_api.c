@@ -65,6 +65,12 @@ int build_cors(struct builder *b, const struct template_resource *r, const cJSON
 	return 0;
 }
 
+static bool is_given(const cJSON *in, const char *name)
+{
+	const cJSON *item = json_get(in, name);
+	return item && !cJSON_IsNull(item);
+}
+
 static int read_throttle(struct builder *b, const struct template_resource *r,
 	const cJSON *settings, struct model_throttle *out)
 {
@@ -72,6 +78,8 @@ static int read_throttle(struct builder *b, const struct template_resource *r,
 	if (rc == 0) {
 		rc = template_number(r, settings, "ThrottlingBurstLimit", 0, &out->burst, b->err);
 	}
+	out->has_rate = is_given(settings, "ThrottlingRateLimit");
+	out->has_burst = is_given(settings, "ThrottlingBurstLimit");
 	if (rc == 0 && (out->rate < 0 || out->burst < 0)) {
 		rc = template_fault(r, b->err, "Throttling", "limits cannot be negative");
 	}
