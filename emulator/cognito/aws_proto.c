@@ -1,6 +1,7 @@
 #include "emulator/cognito/aws_proto.h"
 
 #include "proxy/base/alloc.h"
+#include "proxy/base/encode.h"
 #include "proxy/base/ids.h"
 #include "proxy/base/json.h"
 
@@ -81,34 +82,15 @@ void aws_json_error(struct http_exchange *x, const char *type, const char *messa
 	buf_fini(&body);
 }
 
-static void xml_escape(struct buf *out, const char *text)
-{
-	for (const char *c = text; *c; c++) {
-		switch (*c) {
-		case '&':
-			buf_add_str(out, "&amp;");
-			break;
-		case '<':
-			buf_add_str(out, "&lt;");
-			break;
-		case '>':
-			buf_add_str(out, "&gt;");
-			break;
-		case '"':
-			buf_add_str(out, "&quot;");
-			break;
-		default:
-			/* XML 1.0 has no way to write the other control characters. */
-			buf_add_char(
-				out, (unsigned char)*c < ' ' && !strchr("\t\r\n", *c) ? '?' : *c);
-		}
-	}
-}
-
 void aws_xml_element(struct buf *out, const char *name, const char *text)
 {
+	AUTO_FREE char *plain = xstrdup(text);
+	for (char *c = plain; *c; c++) {
+		/* XML 1.0 has no way to write the other control characters. */
+		*c = (unsigned char)*c < ' ' && !strchr("\t\r\n", *c) ? '?' : *c;
+	}
 	buf_addf(out, "<%s>", name);
-	xml_escape(out, text);
+	markup_escape(out, plain);
 	buf_addf(out, "</%s>", name);
 }
 

@@ -1,5 +1,7 @@
 #include "emulator/login/html.h"
 
+#include "proxy/base/encode.h"
+
 static const char STYLE[] =
 	":root{color-scheme:light dark;--bg:#f3f4f8;--glow:#e3e7fb;--card:#fff;--line:#d9dce5;"
 	"--field:#868da1;--text:#1c2130;--soft:#5d6477;--accent:#4753d6;--accent-hover:#3a45bd;--"
@@ -67,31 +69,6 @@ static const char STYLE[] =
 	"border-radius:1rem;font-size:.8125rem;line-height:1.5}"
 	"@media(max-width:30rem){main{padding:2rem 1.5rem}}";
 
-void html_escape(struct buf *out, const char *text)
-{
-	for (const char *c = text; *c; c++) {
-		switch (*c) {
-		case '&':
-			buf_add_str(out, "&amp;");
-			break;
-		case '<':
-			buf_add_str(out, "&lt;");
-			break;
-		case '>':
-			buf_add_str(out, "&gt;");
-			break;
-		case '"':
-			buf_add_str(out, "&quot;");
-			break;
-		case '\'':
-			buf_add_str(out, "&#39;");
-			break;
-		default:
-			buf_add_char(out, *c);
-		}
-	}
-}
-
 void html_initial(struct buf *out, const char *text)
 {
 	char first[5] = { text[0] };
@@ -102,7 +79,7 @@ void html_initial(struct buf *out, const char *text)
 	for (size_t i = 1; i < 4 && ((unsigned char)text[i] & 0xc0) == 0x80; i++) {
 		first[i] = text[i];
 	}
-	html_escape(out, first);
+	markup_escape(out, first);
 }
 
 void html_begin(struct buf *out, const char *title)
@@ -110,7 +87,7 @@ void html_begin(struct buf *out, const char *title)
 	buf_add_str(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 			 "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 			 "<title>");
-	html_escape(out, title);
+	markup_escape(out, title);
 	buf_add_str(out, "</title><style>");
 	buf_add_str(out, STYLE);
 	buf_add_str(out, "</style></head><body><main>");

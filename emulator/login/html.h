@@ -1,10 +1,8 @@
-/* The frame and the look that all pages share, and escaping. */
+/* The frame and the look that all pages share. Text is escaped by markup_escape (proxy/base/encode.h). */
 #pragma once
 
 #include "proxy/base/buf.h"
 
-/* Text for content and double-quoted attributes. */
-void html_escape(struct buf *out, const char *text);
 /* The first character, upper-case if ASCII, escaped. */
 void html_initial(struct buf *out, const char *text);
 /* Everything up to the inside of the card. */

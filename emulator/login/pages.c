@@ -1,6 +1,7 @@
 #include "emulator/login/pages.h"
 
 #include "emulator/login/html.h"
+#include "proxy/base/encode.h"
 #include "proxy/base/json.h"
 
 /* --- the login page -------------------------------------------------------------------------- */
@@ -14,7 +15,7 @@ static const char *display_host(const struct login *l)
 static void add_hidden_state(struct buf *out, const char *state)
 {
 	buf_add_str(out, "<input type=\"hidden\" name=\"state\" value=\"");
-	html_escape(out, state);
+	markup_escape(out, state);
 	buf_add_str(out, "\">");
 }
 
@@ -28,11 +29,11 @@ static void add_person(struct buf *out, const struct page_login *p, const struct
 	buf_add_str(out, "<li><form method=\"post\" action=\"/u/login\">");
 	add_hidden_state(out, p->state);
 	buf_add_str(out, "<button class=\"person\" name=\"username\" value=\"");
-	html_escape(out, user->email);
+	markup_escape(out, user->email);
 	buf_addf(out, "\"><span class=\"avatar tint%u\" aria-hidden=\"true\">", tint % 6);
 	html_initial(out, user->email);
 	buf_add_str(out, "</span><span class=\"address\">");
-	html_escape(out, user->email);
+	markup_escape(out, user->email);
 	buf_add_str(out, "</span></button></form></li>");
 }
 
@@ -57,7 +58,7 @@ static void add_heading(struct buf *out, const struct page_login *p)
 	buf_add_str(out, p->signup ? "<h1>Create your account</h1>" : "<h1>Welcome</h1>");
 	buf_add_str(out, p->signup ? "<p class=\"lead\">Sign up to continue to <b>"
 				   : "<p class=\"lead\">Log in to continue to <b>");
-	html_escape(out, app);
+	markup_escape(out, app);
 	buf_add_str(out, "</b></p>");
 }
 
@@ -77,11 +78,11 @@ static void add_form(struct buf *out, const struct page_login *p)
 		buf_add_str(out, " autofocus");
 	}
 	buf_add_str(out, " value=\"");
-	html_escape(out, p->email);
+	markup_escape(out, p->email);
 	buf_add_str(out, "\">");
 	if (p->problem) {
 		buf_add_str(out, "<p class=\"problem\" id=\"problem\" role=\"alert\">");
-		html_escape(out, p->problem);
+		markup_escape(out, p->problem);
 		buf_add_str(out, "</p>");
 	}
 	buf_add_str(out, "<label for=\"password\">Password <i>optional</i></label>"
@@ -93,7 +94,7 @@ static void add_form(struct buf *out, const struct page_login *p)
 static void add_stand_in_note(struct buf *out, const struct login *l)
 {
 	buf_add_str(out, "<footer><span class=\"pill\">local stand-in</span> for <b>");
-	html_escape(out, display_host(l));
+	markup_escape(out, display_host(l));
 	buf_add_str(out, "</b><br>Any e-mail address will do.</footer>");
 }
 
@@ -114,13 +115,13 @@ void page_error(struct buf *out, const struct login *l, const char *title, const
 {
 	html_begin(out, title);
 	buf_add_str(out, "<p class=\"sign\" aria-hidden=\"true\">!</p><h1>");
-	html_escape(out, title);
+	markup_escape(out, title);
 	buf_add_str(out, "</h1><p class=\"lead\">");
-	html_escape(out, text);
+	markup_escape(out, text);
 	buf_add_str(out, "</p>");
 	html_end_card(out);
 	buf_add_str(out, "<footer><span class=\"pill\">local stand-in</span> for <b>");
-	html_escape(out, display_host(l));
+	markup_escape(out, display_host(l));
 	buf_add_str(out, "</b></footer>");
 	html_end(out);
 }
@@ -130,10 +131,10 @@ void page_index(struct buf *out, const struct login *l, const char *base)
 	html_begin(out, "Login provider");
 	buf_add_str(
 		out, "<h1>Login provider</h1><p class=\"lead\">This is the local stand-in for <b>");
-	html_escape(out, display_host(l));
+	markup_escape(out, display_host(l));
 	buf_add_str(out, "</b>. Apps log in here while there is no network; its tokens are good on "
 			 "this machine only.</p><p class=\"lead\"><a href=\"");
-	html_escape(out, base);
+	markup_escape(out, base);
 	buf_add_str(out, "/.well-known/openid-configuration\">Discovery document</a></p>");
 	html_end_card(out);
 	html_end(out);
@@ -145,13 +146,13 @@ void page_form_post(struct buf *out, const char *action, const struct form_field
 	html_begin(out, "Returning to the application");
 	buf_add_str(out, "<h1>One moment</h1><p class=\"lead\">You are being taken back to the "
 			 "application.</p><form method=\"post\" action=\"");
-	html_escape(out, action);
+	markup_escape(out, action);
 	buf_add_str(out, "\">");
 	for (size_t i = 0; i < n; i++) {
 		buf_add_str(out, "<input type=\"hidden\" name=\"");
-		html_escape(out, fields[i].name);
+		markup_escape(out, fields[i].name);
 		buf_add_str(out, "\" value=\"");
-		html_escape(out, fields[i].value);
+		markup_escape(out, fields[i].value);
 		buf_add_str(out, "\">");
 	}
 	buf_addf(out,

@@ -157,6 +157,36 @@ bool percent_decode(struct buf *out, struct span in, bool plus)
 	return good;
 }
 
+static const char *markup_entity(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+void markup_escape(struct buf *out, const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		const char *entity = markup_entity(*c);
+		if (entity) {
+			buf_add_str(out, entity);
+		} else {
+			buf_add_char(out, *c);
+		}
+	}
+}
+
 /* Length of the well-formed sequence at p (Unicode table 3-7), or 0. */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
 {

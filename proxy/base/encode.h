@@ -1,4 +1,4 @@
-/* Base64, base64url, hex and percent-encoding. Decoders are strict: what a strict encoder would
+/* Base64, base64url, hex, percent-encoding and markup. Decoders are strict: what a strict encoder would
  * not have written is refused, since two spellings of one token is how checks are slipped by. */
 #pragma once
 
@@ -20,5 +20,7 @@ void percent_encode(struct buf *out, struct span in, const char *keep);
 /* Decodes %XX (and, if plus, '+' to a space). A malformed escape stays as it stands and makes
  * the result false; everything is appended either way. */
 bool percent_decode(struct buf *out, struct span in, bool plus);
+/* Text as content and quoted attributes of HTML and XML; other characters go as they are. */
+void markup_escape(struct buf *out, const char *text);
 /* True if every byte sequence is UTF-8 without surrogates, overlong forms or > U+10FFFF. */
 bool utf8_valid(struct span s);

@@ -57,6 +57,15 @@ static void test_percent(void **state)
 	buf_fini(&b);
 }
 
+static void test_markup(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(1024);
+	markup_escape(&b, "<a href=\"x\">Tom & 'Žofie'</a>\n");
+	expect_text(&b, "&lt;a href=&quot;x&quot;&gt;Tom &amp; &#39;Žofie&#39;&lt;/a&gt;\n");
+	buf_fini(&b);
+}
+
 static void test_utf8(void **state)
 {
 	(void)state;
@@ -135,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_markup),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_times),
