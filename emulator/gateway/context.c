@@ -130,6 +130,49 @@ static struct span identity_value(const struct context *c, struct span name)
 
 /* --- error.*, integration.* --------------------------------------------------------------------- */
 
+/* The names of REST APIs' gateway responses; which of them an HTTP API logs is unconfirmed. A row without
+ * a check is for all the others of its status. */
+static const char *response_type(int status, const char *check)
+{
+	static const struct {
+		int status;
+		const char *check, *type;
+	} types[] = {
+		{ 401, NULL, "UNAUTHORIZED" },
+		{ 403, "credentials", "MISSING_AUTHENTICATION_TOKEN" },
+		{ 403, "expired credentials", "EXPIRED_TOKEN" },
+		{ 403, "signature", "INVALID_SIGNATURE" },
+		{ 403, "body hash", "INVALID_SIGNATURE" },
+		{ 403, "clock", "INVALID_SIGNATURE" },
+		{ 403, "credential scope", "INVALID_SIGNATURE" },
+		{ 403, NULL, "ACCESS_DENIED" },
+		{ 404, NULL, "RESOURCE_NOT_FOUND" },
+		{ 413, NULL, "REQUEST_TOO_LARGE" },
+		{ 429, NULL, "THROTTLED" },
+		{ 500, "Lambda authorizer", "AUTHORIZER_FAILURE" },
+		{ 500, "permission", "API_CONFIGURATION_ERROR" },
+		{ 500, NULL, "INTEGRATION_FAILURE" },
+		{ 503, "timeout", "INTEGRATION_TIMEOUT" },
+		{ 503, NULL, "INTEGRATION_FAILURE" },
+	};
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		if (types[i].status == status &&
+			(!types[i].check || (check && strcmp(types[i].check, check) == 0))) {
+			return types[i].type;
+		}
+	}
+	return status < 500 ? "DEFAULT_4XX" : "DEFAULT_5XX";
+}
+
+static struct span quoted(const struct context *c, struct span text)
+{
+	struct buf out = BUF_INIT(6 * text.len + 3);
+	json_add_string(&out, text);
+	struct span kept = arena_span(arena_of(c), buf_span(&out));
+	buf_fini(&out);
+	return kept;
+}
+
 static struct span error_value(const struct context *c, struct span name)
 {
 	if (!c->error_message.ptr) {
@@ -139,9 +182,9 @@ static struct span error_value(const struct context *c, struct span name)
 		return c->error_message;
 	}
 	if (is(name, "messageString")) {
-		return span_of(arena_printf(arena_of(c), "\"%.*s\"", SPAN_ARG(c->error_message)));
+		return quoted(c, c->error_message);
 	}
-	return UNSET;
+	return is(name, "responseType") ? span_of(response_type(c->status, c->refused_by)) : UNSET;
 }
 
 static struct span integration_value(const struct context *c, struct span name)
@@ -241,6 +284,9 @@ static struct span answer_value(const struct context *c, struct span name)
 	}
 	if (is(name, "integrationStatus")) {
 		return number_or_unset(c, c->endpoint_status);
+	}
+	if (is(name, "awsEndpointRequestId2")) {
+		return text_or_unset(c->integration_request_id2);
 	}
 	return is(name, "awsEndpointRequestId") ? text_or_unset(c->integration_request_id) : UNSET;
 }

@@ -13,7 +13,9 @@ struct context {
 	int integration_status; /* what the function or backend answered */
 	int endpoint_status; /* what Lambda's API answered: 200 also on a function error */
 	const char *integration_error, *integration_request_id;
+	const char *integration_request_id2; /* x-amz-id-2 of an HTTP backend */
 	struct span error_message; /* of an error that the gateway made */
+	const char *refused_by; /* the check that made it: "signature", "timeout" ... */
 };
 
 /* The value of a variable, named without "$context."; ptr NULL if it is unset or unknown. Lives in the

@@ -120,7 +120,12 @@ static void refuse_unauthorized(struct exchange *e, const struct auth_verdict *v
 	if (v->www_authenticate && *v->www_authenticate) {
 		reply_header(&r, SPAN("www-authenticate"), span_of(v->www_authenticate));
 	}
-	e->context.error_message = exchange_error_message(status);
+	/* The client is told no more than "Forbidden"; the log gets the details of IAM (section 7). */
+	struct span details = span_of(v->reason);
+	bool detailed = v->kind == MODEL_AUTH_IAM && v->outcome == AUTH_FORBIDDEN;
+	e->context.error_message = detailed ? arena_span(e->http->arena, span_cut(&details, '\n'))
+					    : exchange_error_message(status);
+	e->context.refused_by = v->check;
 	exchange_tell_refused(e, status, v->check, v->reason);
 	exchange_answer(e, &r);
 }

@@ -87,6 +87,7 @@ void exchange_refuse(struct exchange *e, int status, const char *check, const ch
 	reply_init(&r, e->http->arena);
 	reply_error(&r, status);
 	e->context.error_message = exchange_error_message(status);
+	e->context.refused_by = check;
 	exchange_tell_refused(e, status, check, reason);
 	exchange_answer(e, &r);
 }

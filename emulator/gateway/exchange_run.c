@@ -147,11 +147,26 @@ static void invoke(struct exchange *e)
 
 /* --- relaying ---------------------------------------------------------------------------------------- */
 
+/* A backend may be a service of AWS itself, and then names its requests. */
+static const char *header_text(const struct reply *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_headers; i++) {
+		if (span_iis(r->headers[i].name, name)) {
+			return arena_strndup(
+				r->arena, r->headers[i].value.ptr, r->headers[i].value.len);
+		}
+	}
+	return NULL;
+}
+
 static void on_backend_head(void *ctx, struct reply *r)
 {
 	struct exchange *e = ctx;
 	e->context.integration_status = e->context.endpoint_status = r->status;
 	e->context.integration_latency_ms = exchange_ms_since(e, e->invoked_ns);
+	const char *id = header_text(r, "x-amzn-requestid");
+	e->context.integration_request_id = id ? id : header_text(r, "x-amz-request-id");
+	e->context.integration_request_id2 = header_text(r, "x-amz-id-2");
 	exchange_finish_headers(e, r);
 }
 

@@ -47,7 +47,9 @@ static void check(
 		c.endpoint_status = 200;
 		c.integration_error = "boom";
 		c.integration_request_id = "uuid";
-		c.error_message = SPAN("Internal Server Error");
+		c.integration_request_id2 = "second";
+		c.error_message = SPAN("Internal \"Server\" Error");
+		c.refused_by = "permission";
 	}
 	struct buf out = BUF_INIT(4096);
 	access_log_write(&out, format, &c);
@@ -92,8 +94,9 @@ static void knows_each_variable(void **state)
 		{ NULL, "requestTimeEpoch", "1587481701067" },
 		{ NULL, "responseLatency", "12" },
 		{ NULL, "dataProcessed", "38" },
-		{ NULL, "error.message", "Internal Server Error" },
-		{ NULL, "error.messageString", "\"Internal Server Error\"" },
+		{ NULL, "error.message", "Internal \"Server\" Error" },
+		{ NULL, "error.messageString", "\"Internal \\\"Server\\\" Error\"" },
+		{ NULL, "error.responseType", "API_CONFIGURATION_ERROR" },
 		{ NULL, "integration.status", "201" },
 		{ NULL, "integrationStatus", "200" },
 		{ NULL, "integration.integrationStatus", "200" },
@@ -103,11 +106,14 @@ static void knows_each_variable(void **state)
 		{ NULL, "integrationErrorMessage", "boom" },
 		{ NULL, "integration.requestId", "uuid" },
 		{ NULL, "awsEndpointRequestId", "uuid" },
+		{ NULL, "awsEndpointRequestId2", "second" },
 		{ NULL, "identity.userAgent", "curl/8" },
 		{ NULL, "identity.userArn", "-" },
 		{ NULL, "identity.cognitoIdentityId", "-" },
 		{ NULL, "authorizer.error", "-" },
 		{ NULL, "authorizer.claims.sub", "-" },
+		{ NULL, "identity.clientCert.subjectDN", "-" },
+		{ &jwt, "authorizer.claims", "-" },
 		{ NULL, "customDomain.basePathMatched", "-" },
 		{ NULL, "nonsense", "-" },
 		{ &jwt, "authorizer.claims.sub", "jane" },
