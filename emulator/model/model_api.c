@@ -92,6 +92,14 @@ static bool stage_name_valid(const char *name)
 	return strcmp(name, "$default") == 0 || (n > 0 && n <= 128 && !name[n]);
 }
 
+/* Reference api-gateway 10: "[A-Za-z0-9-._~:/?#&=,]+", at most 512 characters. */
+static bool variable_valid(const char *value)
+{
+	size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "-._~:/?#&=,");
+	return n > 0 && n <= 512 && !value[n];
+}
+
 static int read_variables(struct builder *b, struct template_resource *r, struct model_stage *stage)
 {
 	const cJSON *variables = json_object(r->properties, "StageVariables");
@@ -100,6 +108,16 @@ static int read_variables(struct builder *b, struct template_resource *r, struct
 		int rc = template_text(r, variables, item->string, "", &pair.value, b->err);
 		if (rc) {
 			return rc;
+		}
+		if (strlen(pair.name) > 64 || !variable_valid(pair.value)) {
+			return template_fault(r, b->err, "StageVariables",
+				"'%.80s' must have at most 64 characters, its value 1 to 512 of "
+				"A-Z a-z 0-9 - . _ ~ : / ? # & = ,",
+				pair.name);
+		}
+		if (stage->n_variables == 100) {
+			return template_fault(
+				r, b->err, "StageVariables", "a stage has at most 100");
 		}
 		stage->variables = build_grow(
 			b, stage->variables, stage->n_variables, sizeof *stage->variables);
@@ -120,6 +138,23 @@ static int read_route_settings(
 		stage->route_settings = build_grow(b, stage->route_settings,
 			stage->n_route_settings, sizeof *stage->route_settings);
 		stage->route_settings[stage->n_route_settings++] = settings;
+	}
+	return 0;
+}
+
+/* Reference api-gateway 10: at most 3 KB, and a request's id in it. */
+static int check_log_format(
+	struct builder *b, struct template_resource *r, const struct model_stage *stage)
+{
+	const char *format = stage->access_log_format;
+	if (strlen(format) > 3072) {
+		return template_fault(r, b->err, "AccessLogSettings.Format",
+			"has %zu bytes, at most 3072 are allowed", strlen(format));
+	}
+	if (*format && !strstr(format, "$context.requestId") &&
+		!strstr(format, "$context.extendedRequestId")) {
+		return template_fault(r, b->err, "AccessLogSettings.Format",
+			"must hold $context.requestId or $context.extendedRequestId");
 	}
 	return 0;
 }
@@ -157,6 +192,9 @@ static int build_stage(struct builder *b, struct template_resource *r)
 	if (rc == 0) {
 		rc = template_text(r, json_get(r->properties, "AccessLogSettings"), "Format", "",
 			&stage.access_log_format, b->err);
+	}
+	if (rc == 0) {
+		rc = check_log_format(b, r, &stage);
 	}
 	if (rc == 0) {
 		rc = read_throttle(b, r, json_get(r->properties, "DefaultRouteSettings"),
@@ -250,6 +288,26 @@ static int build_contents(struct builder *b, struct template_resource *r)
 	return rc ? rc : quick_create(b, r, api);
 }
 
+/* The service raises these quotas on request, so they are no errors (reference api-gateway 10). */
+static void note_contents(struct builder *b, const struct model_api *api)
+{
+	const struct {
+		const char *what;
+		size_t n, quota;
+	} counts[] = { { "routes", api->n_routes, 300 }, { "stages", api->n_stages, 10 },
+		{ "authorizers", api->n_authorizers, 10 } };
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		if (counts[i].n > counts[i].quota) {
+			build_note(b,
+				"API '%s' has %zu %s: the service's quota is %zu unless raised",
+				api->logical_id, counts[i].n, counts[i].what, counts[i].quota);
+		}
+	}
+	if (!api->n_stages) {
+		build_note(b, "API '%s' has no stage: every request gets 404", api->logical_id);
+	}
+}
+
 int build_apis(struct builder *b)
 {
 	static const struct {
@@ -271,10 +329,7 @@ int build_apis(struct builder *b)
 	}
 	int rc = api_read_routes(b);
 	for (size_t i = 0; i < b->m->n_apis && rc == 0; i++) {
-		if (!b->m->apis[i].n_stages) {
-			build_note(b, "API '%s' has no stage: every request gets 404",
-				b->m->apis[i].logical_id);
-		}
+		note_contents(b, &b->m->apis[i]);
 	}
 	return rc;
 }

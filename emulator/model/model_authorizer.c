@@ -51,6 +51,11 @@ static int read_jwt(struct builder *b, struct template_resource *r, const cJSON 
 		rc = template_fault(
 			r, b->err, "JwtConfiguration.Issuer", "'%s' must be a URL", a->issuer);
 	}
+	/* Quotas that the service does not raise (reference api-gateway 6). */
+	if (rc == 0 && a->audience.n > 50) {
+		rc = template_fault(r, b->err, "JwtConfiguration.Audience",
+			"has %zu entries, at most 50 are allowed", a->audience.n);
+	}
 	if (rc == 0 && a->identity_sources.n != 1) {
 		rc = template_fault(
 			r, b->err, "IdentitySource", "a JWT authorizer needs exactly one");

@@ -385,6 +385,11 @@ static int route_authorization(struct builder *b, struct template_resource *r,
 		rc = template_texts(
 			r, r->properties, "AuthorizationScopes", &route->scopes, b->err);
 	}
+	/* A quota that the service does not raise (reference api-gateway 6). */
+	if (rc == 0 && route->scopes.n > 10) {
+		rc = template_fault(r, b->err, "AuthorizationScopes",
+			"has %zu entries, at most 10 are allowed", route->scopes.n);
+	}
 	if (rc) {
 		return rc;
 	}

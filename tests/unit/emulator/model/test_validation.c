@@ -183,6 +183,19 @@ static void resources(void **state)
 			"'_'" },
 		{ "AWS::ApiGatewayV2::Stage", "'ApiId':{'Ref':'A'},'StageName':'$default'",
 			"StageName: the API has a stage '$default' already" },
+		{ "AWS::ApiGatewayV2::Stage",
+			"'ApiId':{'Ref':'A'},'StageName':'s','AccessLogSettings':{'Format':'"
+			"$context.status'}",
+			"AccessLogSettings.Format: must hold $context.requestId or "
+			"$context.extendedRequestId" },
+		{ "AWS::ApiGatewayV2::Stage",
+			"'ApiId':{'Ref':'A'},'StageName':'s','StageVariables':{'v':'a b'}",
+			"StageVariables: 'v' must have at most 64 characters, its value 1 to 512 "
+			"of A-Z a-z 0-9 - . _ ~ : / ? # & = ," },
+		{ "AWS::ApiGatewayV2::Stage",
+			"'ApiId':{'Ref':'A'},'StageName':'s','DefaultRouteSettings':{"
+			"'ThrottlingRateLimit':-1}",
+			"Throttling: limits cannot be negative" },
 		{ "AWS::ApiGatewayV2::Api",
 			"'CorsConfiguration':{'AllowOrigins':['*'],'AllowCredentials':true}",
 			"AllowCredentials: allow-credentials is not supported if 'allow-origin' is "
@@ -223,6 +236,90 @@ static void resources(void **state)
 		AUTO_FREE char *message =
 			xasprintf("stack 'S', resource 'X' (%s), %s", bad[i].type, bad[i].message);
 		refuse(members, message);
+	}
+}
+
+/* Reference api-gateway 6 and 10: what the service never raises is refused one above, and not at it. */
+static void quotas(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *type, *head, *item, *tail, *message;
+		size_t most;
+	} rows[] = {
+		{ "AWS::ApiGatewayV2::Authorizer",
+			"'ApiId':{'Ref':'A'},'AuthorizerType':'JWT','IdentitySource':['$request."
+			"header.A'],'JwtConfiguration':{'Issuer':'https://i','Audience':[",
+			"'a'", "]}",
+			"JwtConfiguration.Audience: has 51 entries, at most 50 are allowed", 50 },
+		{ "AWS::ApiGatewayV2::Route",
+			"'ApiId':{'Ref':'A'},'RouteKey':'GET /x','AuthorizationType':'JWT',"
+			"'AuthorizerId':{'Ref':'J'},'Target':{'Fn::Sub':'integrations/${I}'},"
+			"'AuthorizationScopes':[",
+			"'s'", "]", "AuthorizationScopes: has 11 entries, at most 10 are allowed",
+			10 },
+		{ "AWS::ApiGatewayV2::Stage",
+			"'ApiId':{'Ref':'A'},'StageName':'s','StageVariables':{", "'v%zu':'1'", "}",
+			"StageVariables: a stage has at most 100", 100 },
+		{ "AWS::ApiGatewayV2::Stage",
+			"'ApiId':{'Ref':'A'},'StageName':'s','AccessLogSettings':{'Format':"
+			"'$context.requestId",
+			"x", "'}",
+			"AccessLogSettings.Format: has 3073 bytes, at most 3072 are allowed",
+			3072 - 18 },
+		{ "AWS::ApiGatewayV2::Stage",
+			"'ApiId':{'Ref':'A'},'StageName':'s','StageVariables':{'v':'", "x", "'}",
+			"StageVariables: 'v' must have at most 64 characters, its value 1 to 512 "
+			"of A-Z a-z 0-9 - . _ ~ : / ? # & = ,",
+			512 },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		for (size_t over = 0; over < 2; over++) {
+			struct buf text = BUF_INIT(1 << 20);
+			buf_addf(&text, BASE "'X':{'Type':'%s','Properties':{%s", rows[i].type,
+				rows[i].head);
+			bool list = rows[i].item[0] == '\'';
+			for (size_t k = 0; k < rows[i].most + over; k++) {
+				buf_add_str(&text, k && list ? "," : "");
+				AUTO_FREE char *numbered = xasprintf("'v%zu':'1'", k);
+				bool names = strchr(rows[i].item, '%');
+				buf_add_str(&text, names ? numbered : rows[i].item);
+			}
+			buf_addf(&text, "%s}}}", rows[i].tail);
+			AUTO_FREE char *message = xasprintf(
+				"stack 'S', resource 'X' (%s), %s", rows[i].type, rows[i].message);
+			if (over) {
+				refuse(buf_cstr(&text), message);
+			} else {
+				model_destroy(built(buf_cstr(&text)));
+			}
+			buf_fini(&text);
+		}
+	}
+}
+
+/* Those that are raised on request are told once. */
+static void raised_quotas_are_noted(void **state)
+{
+	(void)state;
+	for (size_t n = 10; n < 12; n++) {
+		struct buf text = BUF_INIT(1 << 20);
+		buf_addf(&text, "'Resources':{" API);
+		for (size_t i = 0; i < n; i++) {
+			buf_addf(&text,
+				",'S%zu':{'Type':'AWS::ApiGatewayV2::Stage','Properties':{"
+				"'ApiId':{'Ref':'A'},'StageName':'s%zu'}}",
+				i, i);
+		}
+		buf_add_char(&text, '}');
+		struct model *m = built(buf_cstr(&text));
+		assert_int_equal(m->n_notes, n > 10);
+		if (n > 10) {
+			assert_string_equal(m->notes[0].text,
+				"API 'A' has 11 stages: the service's quota is 10 unless raised");
+		}
+		model_destroy(m);
+		buf_fini(&text);
 	}
 }
 
@@ -371,6 +468,8 @@ int main(void)
 		cmocka_unit_test(routes),
 		cmocka_unit_test(permissions),
 		cmocka_unit_test(resources),
+		cmocka_unit_test(quotas),
+		cmocka_unit_test(raised_quotas_are_noted),
 		cmocka_unit_test(roles_gather_their_policies),
 		cmocka_unit_test(function_urls),
 		cmocka_unit_test(versions_and_aliases_are_qualifiers),
