@@ -323,9 +323,10 @@ void http_reply_end(struct http_exchange *x)
 
 void http_abort(struct http_exchange *x)
 {
-	struct http_conn *c = x->conn;
-	http_exchange_drop(x);
-	if (c) {
-		http_conn_close(c);
+	if (is_lost(x)) {
+		http_exchange_drop(x);
+		return;
 	}
+	x->keep_alive = false;
+	http_exchange_finish(x);
 }

@@ -131,7 +131,8 @@ void http_reply_begin(struct http_exchange *x, const struct http_reply *reply, i
 bool http_reply_write(struct http_exchange *x, struct span bytes);
 void http_on_drain(struct http_exchange *x, void (*fn)(void *ctx), void *ctx);
 void http_reply_end(struct http_exchange *x);
-/* Ends an exchange by closing its connection: an answer that broke in the middle. */
+/* Ends an exchange by closing its connection: an answer that broke in the middle. What was written
+ * before leaves first, so that the client sees how far it came; its end is missing. */
 void http_abort(struct http_exchange *x);
 
 /* Streamed request body, from on_head only: on_data for each piece, then on_end once with

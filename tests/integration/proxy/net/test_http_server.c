@@ -82,6 +82,10 @@ static void on_request(void *ctx, struct http_exchange *x)
 		http_reply(x, &(struct http_reply){ .status = 304, .body = SPAN("not sent") });
 	} else if (span_is(r->path, "/abort")) {
 		http_abort(x);
+	} else if (span_is(r->path, "/break")) {
+		http_reply_begin(x, &(struct http_reply){ .status = 200 }, -1);
+		http_reply_write(x, SPAN("half"));
+		http_abort(x);
 	} else {
 		reply(x, "hello");
 	}
@@ -434,6 +438,20 @@ static void an_exchange_without_on_gone_outlives_its_client(void **state)
 	http_reply_begin(f.held[0], &(struct http_reply){ .status = 200 }, -1);
 	assert_true(http_reply_write(f.held[0], SPAN("void")));
 	http_reply_end(f.held[0]);
+}
+
+static void what_was_written_before_an_abort_leaves_first(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	/* All in one turn, behind another answer; what follows the break is not answered. */
+	peer_send(&f.peer, GET("/") GET("/break") GET("/"));
+	peer_expect(&f.peer, REPLY_200("5", "hello"));
+	peer_expect(&f.peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+			     "Connection: keep-alive\r\n\r\n4\r\nhalf\r\n");
+	peer_expect_eof(&f.peer);
+	teardown(&f);
 }
 
 static void abort_closes_at_once(void **state)
@@ -806,6 +824,7 @@ int main(void)
 		cmocka_unit_test(a_reset_tells_each_exchange),
 		cmocka_unit_test(an_exchange_without_on_gone_outlives_its_client),
 		cmocka_unit_test(abort_closes_at_once),
+		cmocka_unit_test(what_was_written_before_an_abort_leaves_first),
 		cmocka_unit_test(connections_above_the_limit_are_closed),
 		cmocka_unit_test(a_bad_request_is_answered_after_the_good_ones),
 		cmocka_unit_test(the_last_answer_survives_unread_input),
