@@ -12,42 +12,39 @@
 
 struct function_urls {
 	struct function_urls_config config;
-	struct list listeners; /* struct url_listener */
+	struct listeners listeners; /* of struct url_listener, by URL id */
 	struct buf event, body; /* scratch of all calls: used up before the next */
 	const struct model *model; /* NULL until the first */
-	unsigned
-		open; /* servers that have not closed yet, and one for function_urls_close itself */
 	void (*closed)(void *ctx);
 	void *closed_ctx;
 };
+
+static struct url_listener *url_listener(struct listener *base)
+{
+	return container_of(base, struct url_listener, base);
+}
+
+static void release(struct listener *base)
+{
+	free(url_listener(base));
+}
 
 struct function_urls *function_urls_create(const struct function_urls_config *config)
 {
 	struct function_urls *u = xalloc(sizeof *u);
 	u->config = *config;
-	list_init(&u->listeners);
+	listeners_init(&u->listeners, config->loop, u->config.host, release);
 	buf_init(&u->event, MAX_BODY);
 	buf_init(&u->body, MAX_REPLY);
 	return u;
 }
 
-static struct url_listener *find_listener(const struct function_urls *u, const char *url_id)
-{
-	LIST_FOR (node, &u->listeners) {
-		struct url_listener *l = container_of(node, struct url_listener, link);
-		if (strcmp(l->url_id, url_id) == 0) {
-			return l;
-		}
-	}
-	return NULL;
-}
-
-static void find_function(struct url_listener *l, const struct model *m)
+static void find_function(struct url_listener *l, const char *url_id, const struct model *m)
 {
 	l->model = m;
 	l->function = NULL;
 	for (size_t i = 0; m && i < m->n_functions; i++) {
-		if (strcmp(m->functions[i].url_id, l->url_id) == 0) {
+		if (strcmp(m->functions[i].url_id, url_id) == 0) {
 			l->function = &m->functions[i];
 		}
 	}
@@ -79,13 +76,6 @@ static void on_fault(void *ctx, enum http_fault fault, const char *detail, const
 	}
 }
 
-static void listener_free(struct url_listener *l)
-{
-	list_remove(&l->link);
-	free(l->url_id);
-	free(l);
-}
-
 int function_urls_listen(
 	struct function_urls *u, const char *url_id, unsigned port, struct err *err)
 {
@@ -93,60 +83,41 @@ int function_urls_listen(
 	l->config = &u->config;
 	l->event = &u->event;
 	l->body = &u->body;
-	l->owner = u;
-	l->url_id = xstrdup(url_id);
-	list_push_back(&u->listeners, &l->link);
-	find_function(l, u->model);
+	find_function(l, url_id, u->model);
 	struct http_server_config server = { .ctx = l,
 		.on_request = on_request,
 		.fault = on_fault,
 		.max_head = MAX_HEAD,
 		.max_body = MAX_BODY,
 		.send_date = true };
-	l->server = http_server_open(u->config.loop, u->config.host, port, &server, err);
-	if (!l->server) {
-		listener_free(l);
-		return err_wrap(err, "function URL '%s'", url_id);
-	}
-	u->open++;
-	return 0;
+	return listeners_open(&u->listeners, &l->base, "function URL", url_id, port, &server, err);
 }
 
 unsigned function_urls_port(const struct function_urls *u, const char *url_id)
 {
-	const struct url_listener *l = find_listener(u, url_id);
-	return l ? http_server_port(l->server) : 0;
+	return listeners_port(&u->listeners, url_id);
 }
 
 void function_urls_set_model(struct function_urls *u, const struct model *model)
 {
 	u->model = model;
-	LIST_FOR (node, &u->listeners) {
-		find_function(container_of(node, struct url_listener, link), model);
+	LIST_FOR (node, &u->listeners.all) {
+		struct listener *base = container_of(node, struct listener, link);
+		find_function(url_listener(base), base->key, model);
 	}
 }
 
-static void drop(struct function_urls *u)
+static void on_closed(void *ctx)
 {
-	if (--u->open) {
-		return;
-	}
+	struct function_urls *u = ctx;
 	void (*closed)(void *ctx) = u->closed;
-	void *ctx = u->closed_ctx;
+	void *closed_ctx = u->closed_ctx;
 	buf_fini(&u->event);
 	buf_fini(&u->body);
 	free(u);
 	if (closed) {
-		closed(ctx);
+		closed(closed_ctx);
 	}
-}
-
-static void on_server_closed(void *ctx)
-{
-	struct url_listener *l = ctx;
-	struct function_urls *u = l->owner;
-	listener_free(l);
-	drop(u);
 }
 
 void function_urls_close(
@@ -154,10 +125,5 @@ void function_urls_close(
 {
 	u->closed = done;
 	u->closed_ctx = ctx;
-	u->open++;
-	LIST_FOR_SAFE (node, &u->listeners) {
-		struct url_listener *l = container_of(node, struct url_listener, link);
-		http_server_close(l->server, grace_ms, on_server_closed, l);
-	}
-	drop(u);
+	listeners_close(&u->listeners, grace_ms, on_closed, u);
 }

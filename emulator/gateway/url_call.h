@@ -2,7 +2,7 @@
 #pragma once
 
 #include "emulator/gateway/function_url.h"
-#include "proxy/base/list.h"
+#include "emulator/gateway/listeners.h"
 
 /* The body of a 413; lambda.md 5.3 has it for Invoke, for function URLs it is unconfirmed. */
 #define URL_TOO_LARGE                                                                            \
@@ -11,15 +11,12 @@
 
 /* One function URL and what its calls share. Owned by function_urls. */
 struct url_listener {
-	struct function_urls *owner;
+	struct listener base;
 	const struct function_urls_config *config;
 	struct buf *event, *body;
-	char *url_id;
-	struct http_server *server;
 	const struct model *model; /* NULL until the first */
 	const struct model_function
 		*function; /* in the current model; NULL if it has none of this id */
-	struct list link;
 };
 
 /* Takes the request on; the answer is given to x in its own time. */

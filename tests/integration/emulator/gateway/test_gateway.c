@@ -33,7 +33,7 @@ static struct model_integration locked = {
 };
 static struct model_integration queue = { .type = MODEL_UNSUPPORTED };
 static struct model_pair table = { "table", "pets" };
-static struct model_route_settings limited[] = { { "GET /limited", { 0.001, 1 } } };
+static struct model_route_settings limited[] = { { "GET /limited", { 0.001, 1, true, true } } };
 
 #define LOG_FORMAT \
 	"$context.requestId $context.routeKey $context.status $context.integration.status"
