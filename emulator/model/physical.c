@@ -381,8 +381,9 @@ static int unknown_attribute(
 	struct span service = span_cut(&rest, ':');
 	AUTO_FREE char *pattern =
 		xasprintf("arn:aws:%.*s:{region}:{account}:{name}", SPAN_ARG(service));
+	/* Not every type's name is one: a brace would begin a placeholder. */
 	for (char *c = pattern + 8; *c != ':'; c++) {
-		*c = (char)tolower((unsigned char)*c);
+		*c = isalnum((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '-';
 	}
 	return expand(s, r, pattern, out);
 }
