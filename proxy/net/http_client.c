@@ -6,12 +6,12 @@
  * and on_data are noted and carried out when it has returned (`running`). */
 #include "proxy/net/http_client.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/list.h"
 #include "proxy/base/log.h"
+#include "proxy/net/curl_library.h"
 #include "proxy/net/scope.h"
 
 #define TIMEOUT_MS (30 * 1000)
@@ -22,11 +22,12 @@
 struct http_client {
 	struct scope scope;
 	uv_loop_t *loop;
-	CURLM *multi;
+	CURLM *multi; /* since the first request */
 	uv_timer_t timer; /* curl's */
-	uv_timer_t kick; /* runs what was resumed, in the next turn */
+	uv_timer_t kick; /* runs what was resumed, and fails what has no curl, in the next turn */
 	struct list calls; /* of http_call, owned */
 	bool running; /* inside curl */
+	bool let_go;
 };
 
 /* One socket that curl waits for; owned by the loop once its poll handle is initialised. */
@@ -40,7 +41,7 @@ struct http_call {
 	struct list node; /* client->calls */
 	struct http_client *client;
 	struct http_client_request req;
-	CURL *easy;
+	CURL *easy; /* NULL: there is no libcurl */
 	struct curl_slist *headers;
 	char *method, *url;
 	char error[CURL_ERROR_SIZE];
@@ -56,6 +57,9 @@ struct http_call {
 	bool canceled; /* to be freed, nobody to be told */
 };
 
+/* Loaded by the first request. */
+static const struct curl_library *curl;
+
 static void reap(struct http_client *c);
 
 /* --- running curl ----------------------------------------------------------------------------- */
@@ -65,7 +69,7 @@ static void run(struct http_client *c, curl_socket_t fd, int flags)
 	int still;
 	scope_hold(&c->scope);
 	c->running = true;
-	curl_multi_socket_action(c->multi, fd, flags, &still);
+	curl->multi_socket_action(c->multi, fd, flags, &still);
 	c->running = false;
 	reap(c);
 	scope_drop(&c->scope);
@@ -117,7 +121,7 @@ static struct watch *watch_open(struct http_client *c, curl_socket_t fd)
 	}
 	w->poll.data = w;
 	scope_hold(&c->scope);
-	curl_multi_assign(c->multi, fd, w);
+	curl->multi_assign(c->multi, fd, w);
 	return w;
 }
 
@@ -129,7 +133,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 	if (what == CURL_POLL_REMOVE) {
 		if (w) {
 			/* Stops at once: curl closes the descriptor when we return. */
-			curl_multi_assign(c->multi, fd, NULL);
+			curl->multi_assign(c->multi, fd, NULL);
 			uv_close((uv_handle_t *)&w->poll, on_watch_closed);
 		}
 		return 0;
@@ -148,7 +152,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 static void on_head_complete(struct http_call *call)
 {
 	long status = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200) {
 		return; /* 100 Continue and the like: the answer is still to come */
 	}
@@ -229,6 +233,7 @@ static void explain(const struct http_call *call, CURLcode rc, struct err *err)
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		code = ERR_INVALID;
 		break;
+	case CURLE_FAILED_INIT:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
@@ -248,7 +253,7 @@ static void explain(const struct http_call *call, CURLcode rc, struct err *err)
 	struct span place = span_cut(&rest, '?');
 	const char *reason = call->too_large  ? "answer too large"
 			     : call->error[0] ? call->error
-					      : curl_easy_strerror(rc);
+					      : curl->easy_strerror(rc);
 	err_set(err, code, "%s '%.*s': %s", call->method, SPAN_ARG(place), reason);
 }
 
@@ -258,10 +263,12 @@ static void call_free(struct http_call *call)
 {
 	list_remove(&call->node);
 	if (call->added) {
-		curl_multi_remove_handle(call->client->multi, call->easy);
+		curl->multi_remove_handle(call->client->multi, call->easy);
 	}
-	curl_easy_cleanup(call->easy);
-	curl_slist_free_all(call->headers);
+	if (call->easy) {
+		curl->easy_cleanup(call->easy);
+		curl->slist_free_all(call->headers);
+	}
 	arena_destroy(call->arena);
 	buf_fini(&call->body);
 	free(call->method);
@@ -274,7 +281,9 @@ static void finish(struct http_call *call, CURLcode rc)
 	struct err err = ERR_INIT;
 	long status = 0;
 	explain(call, rc, &err);
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (rc == CURLE_OK) {
+		curl->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	}
 	/* Off the list first: done may end the client. */
 	list_remove(&call->node);
 	call->canceled = true;
@@ -285,7 +294,7 @@ static void finish(struct http_call *call, CURLcode rc)
 static void add_to_curl(struct http_call *call)
 {
 	call->added = true;
-	ENSURE(curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK);
+	ENSURE(curl->multi_add_handle(call->client->multi, call->easy) == CURLM_OK);
 }
 
 static void carry_out_notes(struct http_client *c)
@@ -294,7 +303,7 @@ static void carry_out_notes(struct http_client *c)
 		struct http_call *call = container_of(node, struct http_call, node);
 		if (call->canceled) {
 			call_free(call);
-		} else if (!call->added) {
+		} else if (call->easy && !call->added) {
 			add_to_curl(call);
 		}
 	}
@@ -306,13 +315,14 @@ static void reap(struct http_client *c)
 {
 	CURLMsg *msg;
 	int left;
-	while (!c->scope.closing && (msg = curl_multi_info_read(c->multi, &left)) != NULL) {
+	while (c->multi && !c->scope.closing &&
+		(msg = curl->multi_info_read(c->multi, &left)) != NULL) {
 		struct http_call *call;
 		CURLcode rc = msg->data.result;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
+		curl->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
 		if (!call->canceled) {
 			/* Out of curl before calling out, so that the message is not read again. */
-			curl_multi_remove_handle(c->multi, call->easy);
+			curl->multi_remove_handle(c->multi, call->easy);
 			call->added = false;
 			finish(call, rc);
 		}
@@ -339,7 +349,7 @@ static bool is_clean(struct span s)
 
 static void add_line(struct http_call *call, const char *line)
 {
-	call->headers = curl_slist_append(call->headers, line);
+	call->headers = curl->slist_append(call->headers, line);
 	ENSURE(call->headers);
 }
 
@@ -369,7 +379,7 @@ static void set_headers(struct http_call *call)
 	if (!type) {
 		add_line(call, "Content-Type:");
 	}
-	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+	curl->easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
 static void set_method(struct http_call *call)
@@ -380,43 +390,80 @@ static void set_method(struct http_call *call)
 	bool expects_body =
 		span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH");
 	if (r->has_body || expects_body) {
-		curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, r->body.len ? r->body.ptr : "");
-		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+		curl->easy_setopt(call->easy, CURLOPT_POST, 1L);
+		curl->easy_setopt(call->easy, CURLOPT_POSTFIELDS, r->body.len ? r->body.ptr : "");
+		curl->easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	} else if (span_is(method, "HEAD")) {
-		curl_easy_setopt(call->easy, CURLOPT_NOBODY, 1L);
+		curl->easy_setopt(call->easy, CURLOPT_NOBODY, 1L);
 	}
-	curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method);
+	curl->easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
 static void set_options(struct http_call *call)
 {
 	CURL *e = call->easy;
-	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl->easy_setopt(e, CURLOPT_PRIVATE, call);
+	curl->easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
+	curl->easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl->easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl->easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl->easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl->easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
 	/* As the openssl and curl programs: a company's own authority, beside the system's. */
 	const char *ca = getenv("SSL_CERT_FILE");
 	if (ca && *ca) {
-		curl_easy_setopt(e, CURLOPT_CAINFO, ca);
+		curl->easy_setopt(e, CURLOPT_CAINFO, ca);
 	}
 	const char *no_proxy = getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY");
 	AUTO_FREE char *direct = xasprintf("%s%slocalhost,127.0.0.0/8,::1",
 		no_proxy ? no_proxy : "", no_proxy && *no_proxy ? "," : "");
-	curl_easy_setopt(e, CURLOPT_NOPROXY, direct);
-	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->req.timeout_ms);
-	curl_easy_setopt(e, CURLOPT_URL, call->url);
+	curl->easy_setopt(e, CURLOPT_NOPROXY, direct);
+	curl->easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl->easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->req.timeout_ms);
+	curl->easy_setopt(e, CURLOPT_URL, call->url);
 	/* "/a/../b" is what the caller meant. */
-	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header_line);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
+	curl->easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+	curl->easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header_line);
+	curl->easy_setopt(e, CURLOPT_HEADERDATA, call);
+	curl->easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	curl->easy_setopt(e, CURLOPT_WRITEDATA, call);
+}
+
+static int start_curl(struct http_client *c, struct err *err)
+{
+	curl = curl ? curl : curl_library(err);
+	if (!curl || c->multi) {
+		return curl ? 0 : -1;
+	}
+	c->multi = curl->multi_init();
+	ENSURE(c->multi);
+	curl->multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl->multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+	curl->multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+	curl->multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	return 0;
+}
+
+static void on_kick(uv_timer_t *handle);
+
+static void give_to_curl(struct http_call *call)
+{
+	struct http_client *c = call->client;
+	struct err err = ERR_INIT;
+	if (start_curl(c, &err) != 0) {
+		snprintf(call->error, sizeof call->error, "%.*s", (int)sizeof call->error - 1,
+			err.msg);
+		uv_timer_start(&c->kick, on_kick, 0, 0);
+		return;
+	}
+	call->easy = curl->easy_init();
+	ENSURE(call->easy);
+	set_options(call);
+	set_method(call);
+	set_headers(call);
+	if (!c->running) {
+		add_to_curl(call);
+	}
 }
 
 struct http_call *http_client_send(struct http_client *c, const struct http_client_request *r)
@@ -432,16 +479,9 @@ struct http_call *http_client_send(struct http_client *c, const struct http_clie
 	ENSURE(is_clean(span_of(call->method)));
 	call->arena = arena_create();
 	buf_init(&call->body, call->req.max_body);
-	call->easy = curl_easy_init();
-	ENSURE(call->easy);
-	set_options(call);
-	set_method(call);
-	set_headers(call);
 	list_init(&call->node);
 	list_push_back(&c->calls, &call->node);
-	if (!c->running) {
-		add_to_curl(call);
-	}
+	give_to_curl(call);
 	return call;
 }
 
@@ -462,11 +502,14 @@ static void on_kick(uv_timer_t *handle)
 	struct http_client *c = handle->data;
 	scope_hold(&c->scope);
 	c->running = true;
-	LIST_FOR (node, &c->calls) {
+	LIST_FOR_SAFE (node, &c->calls) {
 		struct http_call *call = container_of(node, struct http_call, node);
-		if (call->resumed && !call->canceled && call->added) {
+		if (!call->easy && !call->canceled) {
+			finish(call, CURLE_FAILED_INIT);
+			call_free(call);
+		} else if (call->resumed && !call->canceled && call->added) {
 			call->resumed = false;
-			curl_easy_pause(call->easy, CURLPAUSE_CONT);
+			curl->easy_pause(call->easy, CURLPAUSE_CONT);
 		}
 	}
 	c->running = false;
@@ -501,11 +544,6 @@ static void on_handle_closed(uv_handle_t *handle)
 
 struct http_client *http_client_create(uv_loop_t *loop)
 {
-	static bool initialised; /* the process has one loop and one thread that talks HTTP */
-	if (!initialised) {
-		ENSURE(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-		initialised = true;
-	}
 	struct http_client *c = xalloc(sizeof *c);
 	scope_init(&c->scope, on_last_hold);
 	c->loop = loop;
@@ -515,26 +553,22 @@ struct http_client *http_client_create(uv_loop_t *loop)
 	c->timer.data = c->kick.data = c;
 	scope_hold(&c->scope);
 	scope_hold(&c->scope);
-	c->multi = curl_multi_init();
-	ENSURE(c->multi);
-	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
 	return c;
 }
 
 /* The second half of destroy, once curl does not run. */
 static void let_go(struct http_client *c)
 {
-	if (!c->multi) {
+	if (c->let_go) {
 		return;
 	}
+	c->let_go = true;
 	while (!list_empty(&c->calls)) {
 		call_free(container_of(list_first(&c->calls), struct http_call, node));
 	}
-	curl_multi_cleanup(c->multi); /* takes leave of its sockets through on_socket */
-	c->multi = NULL;
+	if (c->multi) {
+		curl->multi_cleanup(c->multi); /* takes leave of its sockets through on_socket */
+	}
 	uv_close((uv_handle_t *)&c->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&c->kick, on_handle_closed);
 	scope_drop(&c->scope);

@@ -1,6 +1,7 @@
 /* An HTTP(S) client over libcurl on the loop: for JWKS and discovery documents and for HTTP_PROXY
  * integrations. TLS is always verified; redirects are never followed; proxies of the environment
- * are not used for loopback hosts. Bounded in size and time by each request. */
+ * are not used for loopback hosts. Bounded in size and time by each request. libcurl is loaded
+ * by the first request: where it is missing, requests fail with ERR_UNAVAILABLE. */
 #pragma once
 
 #include <uv.h>
