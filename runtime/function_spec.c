@@ -91,6 +91,10 @@ int function_spec_read(struct function_spec *spec, struct arena *a, const cJSON 
 		.app = arena_strdup(a, place->app_dir),
 		.outdir = arena_printf(a, "%s/build/%s", place->stage_dir, folder_name(a, name)),
 		.options = read_options(a, function) };
+	const cJSON *sam = json_object(metadata, "build");
+	spec->order.logical_id = text(a, json_str(function, "logicalId"), "");
+	spec->order.method = text(a, json_str(sam, "BuildMethod"), "");
+	spec->order.binary = text(a, json_str(json_object(sam, "BuildProperties"), "Binary"), "");
 	spec->order.src_path = read_src_path(spec, a, function);
 	const char *log_format = json_str(function, "logFormat");
 	spec->env = (struct env_spec){ .function = spec->order.function,

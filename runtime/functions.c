@@ -46,6 +46,7 @@ struct stream {
 struct functions {
 	struct functions_config config;
 	struct fleet *fleet;
+	struct toolchain *toolchain;
 	struct function *all; /* by name */
 	struct list streams;
 	struct timer *timer; /* while a file is being saved */
@@ -381,7 +382,7 @@ static void function_add(struct functions *fs, const cJSON *json, char *key)
 	f->present = true;
 	list_init(&f->asked);
 	list_init(&f->late);
-	struct target_config target = { .helper = fs->config.helper,
+	struct target_config target = { .means = { fs->config.helper, fs->toolchain },
 		.watch = fs->config.watch,
 		.order = f->spec.order,
 		.frozen = fs->config.frozen,
@@ -468,10 +469,11 @@ struct functions *functions_open(const struct functions_config *config)
 		.on_chunk = on_chunk,
 		.on_log = on_log };
 	fs->fleet = fleet_open(&fleet);
+	fs->toolchain = toolchain_open(config->loop);
 	return fs;
 }
 
-static void on_fleet_closed(void *ctx)
+static void on_toolchain_closed(void *ctx)
 {
 	struct functions *fs = ctx;
 	void (*done)(void *ctx) = fs->done;
@@ -484,6 +486,12 @@ static void on_fleet_closed(void *ctx)
 	free(fs->endpoint);
 	free(fs);
 	done(done_ctx);
+}
+
+static void on_fleet_closed(void *ctx)
+{
+	struct functions *fs = ctx;
+	toolchain_close(fs->toolchain, on_toolchain_closed, fs);
 }
 
 void functions_close(struct functions *fs, void (*done)(void *ctx), void *ctx)

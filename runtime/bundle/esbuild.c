@@ -92,7 +92,8 @@ static void on_answer(void *ctx, const cJSON *answer, const struct err *err)
 	job_free(j);
 }
 
-static void build(struct helper *helper, const struct build_order *o, build_fn fn, void *ctx)
+static void build(
+	const struct build_means *means, const struct build_order *o, build_fn fn, void *ctx)
 {
 	struct job *j = xalloc(sizeof *j);
 	*j = (struct job){ fn, ctx, xstrdup(o->outdir) };
@@ -108,7 +109,7 @@ static void build(struct helper *helper, const struct build_order *o, build_fn f
 	if (*o->options) {
 		json_add_member_raw(&request, "bundle", span_of(o->options));
 	}
-	helper_ask(helper, buf_span(&request), on_answer, j);
+	helper_ask(means->helper, buf_span(&request), on_answer, j);
 	buf_fini(&request);
 }
 

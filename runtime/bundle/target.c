@@ -32,6 +32,18 @@ static void set(char **slot, const char *value)
 	*slot = copy;
 }
 
+struct build_order build_order_copy(struct arena *a, const struct build_order *o)
+{
+	struct build_order copy = *o;
+	const char **const strings[] = { &copy.function, &copy.runtime, &copy.entry, &copy.src_path,
+		&copy.app, &copy.outdir, &copy.options, &copy.logical_id, &copy.method,
+		&copy.binary };
+	for (size_t i = 0; i < COUNT_OF(strings); i++) {
+		*strings[i] = arena_strdup(a, *strings[i] ? *strings[i] : "");
+	}
+	return copy;
+}
+
 struct target *target_create(const struct target_config *config)
 {
 	struct target *t = xalloc(sizeof *t);
@@ -39,10 +51,7 @@ struct target *target_create(const struct target_config *config)
 	struct arena *a = arena_create();
 	t->config = *config;
 	t->arena = a;
-	t->config.order = (struct build_order){ arena_strdup(a, o->function),
-		arena_strdup(a, o->runtime), arena_strdup(a, o->entry),
-		arena_strdup(a, o->src_path), arena_strdup(a, o->app), arena_strdup(a, o->outdir),
-		o->minify, arena_strdup(a, o->options) };
+	t->config.order = build_order_copy(a, o);
 	t->bundler = bundler_for(o);
 	t->inputs = inputs_create(config->watch);
 	t->cache = xasprintf("%s/cache.json", o->outdir);
@@ -144,7 +153,9 @@ static void begin(struct target *t)
 	t->building->target = t;
 	inputs_begin(t->inputs);
 	t->config.on_begin(t->config.ctx);
-	t->bundler->build(t->config.helper, &t->config.order, on_report, t->building);
+	/* What lies in its folder now decides who builds it. */
+	t->bundler = bundler_for(&t->config.order);
+	t->bundler->build(&t->config.means, &t->config.order, on_report, t->building);
 }
 
 static enum target_state settled(const struct target *t)

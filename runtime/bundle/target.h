@@ -15,7 +15,7 @@ enum target_state {
 };
 
 struct target_config {
-	struct helper *helper;
+	struct build_means means;
 	struct watch *watch;
 	struct build_order order; /* copied */
 	bool frozen; /* built once, whatever becomes of the files */

@@ -135,7 +135,9 @@ static void set_if_absent(struct env *e, const char *name, const char *value)
 
 static bool is_provided(const char *runtime)
 {
-	return strncmp(runtime, "provided", 8) == 0 || strncmp(runtime, "go", 2) == 0;
+	/* SST's "go" and "rust" are deployed as `provided`. */
+	return strncmp(runtime, "provided", 8) == 0 || strncmp(runtime, "go", 2) == 0 ||
+	       strcmp(runtime, "rust") == 0;
 }
 
 static void set_platform(struct env *e, const struct env_spec *spec, const char *api)

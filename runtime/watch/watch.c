@@ -296,6 +296,16 @@ static bool is_source_name(const char *name)
 	return false;
 }
 
+/* A folder that is asked for as if it were a file changes with its entries, but for the hidden. */
+static void on_folder_entry(struct watch *w, const struct watch_dir *dir, const char *name)
+{
+	struct watch_file *f;
+	HASH_FIND_STR(w->files, dir->path, f);
+	if (f && name[0] != '.') {
+		touch(w, f);
+	}
+}
+
 static void on_entry(struct watch *w, const struct watch_dir *dir, const char *name, uint32_t mask)
 {
 	char path[PATH_MAX_BYTES];
@@ -317,6 +327,7 @@ static void on_entry(struct watch *w, const struct watch_dir *dir, const char *n
 		if (dir->tree ? link || is_source_name(name) : link) {
 			move_shape(w);
 		}
+		on_folder_entry(w, dir, name);
 	}
 }
 
