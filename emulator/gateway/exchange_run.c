@@ -1,7 +1,30 @@
 /* The integration of an exchange: a function (invoking) or an HTTP backend (relaying). */
 #include "emulator/gateway/exchange_internal.h"
+#include "emulator/gateway/mapping.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/json.h"
+
+/* The mappings of the integration's response parameters for this status; NULL if it has none. */
+static const struct model_mappings *mappings_for(const struct exchange *e, int status)
+{
+	const struct model_integration *in = e->match.route->integration;
+	for (size_t i = 0; i < in->n_responses; i++) {
+		if (in->responses[i].status == status) {
+			return &in->responses[i].mappings;
+		}
+	}
+	return NULL;
+}
+
+/* What the integration answered is on the way to the client. */
+static void take_answer(struct exchange *e, struct reply *r)
+{
+	e->context.integration_status = r->status;
+	const struct model_mappings *mappings = mappings_for(e, r->status);
+	if (mappings) {
+		mapping_apply_response(mappings, &e->context, r);
+	}
+}
 
 /* --- invoking --------------------------------------------------------------------------------------- */
 
@@ -68,7 +91,7 @@ static void on_payload(struct exchange *e, struct span payload)
 		exchange_refuse(e, 500, "result", err.msg);
 		return;
 	}
-	e->context.integration_status = r.status;
+	take_answer(e, &r);
 	exchange_answer(e, &r);
 }
 
@@ -162,11 +185,13 @@ static const char *header_text(const struct reply *r, const char *name)
 static void on_backend_head(void *ctx, struct reply *r)
 {
 	struct exchange *e = ctx;
-	e->context.integration_status = e->context.endpoint_status = r->status;
+	e->context.endpoint_status = r->status;
 	e->context.integration_latency_ms = exchange_ms_since(e, e->invoked_ns);
 	const char *id = header_text(r, "x-amzn-requestid");
 	e->context.integration_request_id = id ? id : header_text(r, "x-amz-request-id");
 	e->context.integration_request_id2 = header_text(r, "x-amz-id-2");
+	take_answer(e, r);
+	e->context.status = r->status;
 	exchange_finish_headers(e, r);
 }
 
@@ -182,10 +207,20 @@ static void on_backend_done(void *ctx, size_t bytes, const struct err *err)
 	struct exchange *e = ctx;
 	struct snapshot *snapshot = exchange_snapshot(e);
 	if (err) {
-		exchange_tell_refused(e, e->context.integration_status, "integration", err->msg);
+		exchange_tell_refused(e, e->context.status, "integration", err->msg);
 	}
-	exchange_settle(e, e->context.integration_status, bytes);
+	exchange_settle(e, e->context.status, bytes);
 	snapshot_drop(snapshot);
+}
+
+static bool maps_bodies(const struct model_integration *in)
+{
+	for (size_t i = 0; i < in->n_responses; i++) {
+		if (mapping_reads_body(&in->responses[i].mappings)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void relay(struct exchange *e)
@@ -197,6 +232,7 @@ static void relay(struct exchange *e)
 		.integration = e->match.route->integration,
 		.context = &e->context,
 		.path = e->path,
+		.whole = maps_bodies(e->match.route->integration),
 		.on_head = on_backend_head,
 		.on_failed = on_backend_failed,
 		.on_done = on_backend_done,

@@ -1,4 +1,5 @@
-/* Happy path: start -> on_backend_head -> on_backend_data ... -> on_backend_done.
+/* Happy path: start -> on_backend_head -> on_backend_data ... -> on_backend_done. Where the answer's body
+ * decides about its head, all leaves in on_backend_done.
  * Failures: no head at all -> on_failed, the owner answers 503; broken after the head -> the client's
  * connection is aborted, since a status cannot be taken back. A slow client pauses the backend. */
 #include "emulator/gateway/http_proxy.h"
@@ -16,6 +17,7 @@ struct http_proxy {
 	bool begun; /* the head has gone out */
 	int64_t left; /* bytes that the head promised and that have not come; -1: not said */
 	size_t bytes;
+	struct buf body; /* of an answer that is not streamed */
 };
 
 /* --- the request --------------------------------------------------------------------------------- */
@@ -150,12 +152,10 @@ void http_proxy_request(const struct http_proxy_config *config, struct reply *he
 	struct mapped_request m = { .arena = arena };
 	reply_init(&m.head, arena);
 	add_headers(config, &m.head);
-	m.query_room = query_pieces(http->query) + in->n_request_mappings;
+	m.query_room = query_pieces(http->query) + in->request_mappings.n;
 	m.query = arena_alloc(arena, m.query_room * sizeof *m.query);
 	m.n_query = split_query(http->query, m.query);
-	for (size_t i = 0; i < in->n_request_mappings; i++) {
-		mapping_apply(&in->request_mappings[i], config->context, config->path, &m);
-	}
+	mapping_apply_request(&in->request_mappings, config->context, config->path, &m);
 	const char *base = filled_uri(config);
 	if (m.path.ptr) {
 		bool slash = m.path.len && m.path.ptr[0] == '/';
@@ -178,18 +178,26 @@ static void on_drained(void *ctx)
 	}
 }
 
+static struct http_reply finished_head(struct http_proxy *p)
+{
+	p->config.on_head(p->config.ctx, &p->head);
+	p->begun = true;
+	return (struct http_reply){ p->head.status, p->head.headers, p->head.n_headers,
+		{ NULL, 0 } };
+}
+
 static void on_backend_head(void *ctx, int status, const struct http_header *headers, size_t n)
 {
 	struct http_proxy *p = ctx;
 	struct arena *arena = http_request(p->config.exchange)->arena;
-	int64_t length = -1;
 	reply_init(&p->head, arena);
 	p->head.status = status;
+	p->left = -1;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t stated;
 		if (span_iis(headers[i].name, "content-length") &&
 			span_u64(headers[i].value, MAX_ANSWER, &stated)) {
-			length = (int64_t)stated;
+			p->left = (int64_t)stated;
 		}
 		if (!reply_is_reserved(headers[i].name) &&
 			header_is_sendable(headers[i].name, headers[i].value)) {
@@ -197,17 +205,20 @@ static void on_backend_head(void *ctx, int status, const struct http_header *hea
 				arena_span(arena, headers[i].value));
 		}
 	}
-	p->config.on_head(p->config.ctx, &p->head);
-	p->begun = true;
-	p->left = length;
-	struct http_reply reply = { status, p->head.headers, p->head.n_headers, { NULL, 0 } };
-	http_on_drain(p->config.exchange, on_drained, p);
-	http_reply_begin(p->config.exchange, &reply, length);
+	if (!p->config.whole) {
+		struct http_reply reply = finished_head(p);
+		http_on_drain(p->config.exchange, on_drained, p);
+		http_reply_begin(p->config.exchange, &reply, p->left);
+	}
 }
 
 static void on_backend_data(void *ctx, struct span piece)
 {
 	struct http_proxy *p = ctx;
+	if (p->config.whole) {
+		buf_add_span(&p->body, piece);
+		return;
+	}
 	if (p->left >= 0 && piece.len > (uint64_t)p->left) {
 		piece.len = (size_t)p->left; /* never more than was promised */
 	}
@@ -218,6 +229,14 @@ static void on_backend_data(void *ctx, struct span piece)
 	}
 }
 
+static void answer_whole(struct http_proxy *p)
+{
+	p->head.body = buf_span(&p->body);
+	struct http_reply reply = finished_head(p);
+	p->config.on_done(p->config.ctx, p->body.len, NULL);
+	http_reply_buf(p->config.exchange, &reply, &p->body);
+}
+
 static void on_backend_done(void *ctx, const struct err *err, int status, struct span body)
 {
 	struct http_proxy *p = ctx;
@@ -225,11 +244,16 @@ static void on_backend_done(void *ctx, const struct err *err, int status, struct
 	(void)status;
 	(void)body;
 	p->call = NULL;
-	if (!p->begun) {
+	bool broken = err->code != ERR_NONE;
+	if (!p->begun && broken) {
+		buf_fini(&p->body);
 		p->config.on_failed(p->config.ctx, err);
 		return;
 	}
-	bool broken = err->code != ERR_NONE;
+	if (!p->begun) {
+		answer_whole(p);
+		return;
+	}
 	p->config.on_done(p->config.ctx, p->bytes, broken ? err : NULL);
 	if (broken) {
 		http_abort(exchange);
@@ -243,6 +267,7 @@ struct http_proxy *http_proxy_start(const struct http_proxy_config *config)
 	const struct http_request *http = config->context->event->http;
 	struct http_proxy *p = arena_alloc(http->arena, sizeof *p);
 	p->config = *config;
+	buf_init(&p->body, MAX_ANSWER);
 	struct reply head;
 	struct http_client_request request = { .body = http->body,
 		.has_body = http->has_body,
@@ -265,4 +290,5 @@ void http_proxy_cancel(struct http_proxy *p)
 		http_call_cancel(p->call);
 		p->call = NULL;
 	}
+	buf_fini(&p->body);
 }

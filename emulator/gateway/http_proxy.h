@@ -14,7 +14,9 @@ struct http_proxy_config {
 	const struct model_integration *integration;
 	const struct context *context;
 	struct span path; /* of the request, without the stage's segment */
-	/* The backend's head is here; finishes the reply's headers (CORS, request id). Once. */
+	bool whole; /* on_head wants to see the answer's body: nothing is streamed */
+	/* The backend's head is here, with `whole` also its body; the status and the headers leave as
+	 * this makes them (mappings, CORS, request id). Once. */
 	void (*on_head)(void *ctx, struct reply *r);
 	/* No answer came: unreachable, timed out. The exchange is still to be answered. */
 	void (*on_failed)(void *ctx, const struct err *err);

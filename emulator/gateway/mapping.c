@@ -17,7 +17,8 @@ enum op {
 enum place {
 	PLACE_HEADER,
 	PLACE_QUERY,
-	PLACE_PATH
+	PLACE_PATH,
+	PLACE_STATUS
 };
 
 struct key {
@@ -28,8 +29,8 @@ struct key {
 
 static bool parse_place(struct span text, struct key *key)
 {
-	if (span_is(text, "path")) {
-		key->place = PLACE_PATH;
+	if (span_is(text, "path") || span_is(text, "statuscode")) {
+		key->place = span_is(text, "path") ? PLACE_PATH : PLACE_STATUS;
 		return key->op == OP_OVERWRITE;
 	}
 	struct span place = span_cut(&text, '.');
@@ -78,33 +79,87 @@ static bool is_untouchable(struct span name)
 	return false;
 }
 
-int mapping_check(const struct model_mapping *m, struct err *err)
+static int check_header(const struct key *key, const char *text, struct err *err)
+{
+	if (key->place == PLACE_HEADER &&
+		(is_untouchable(key->name) || !header_is_sendable(key->name, SPAN("")))) {
+		return err_set(
+			err, ERR_INVALID, "parameter '%s': this header cannot be mapped", text);
+	}
+	return 0;
+}
+
+int mapping_check_request(const struct model_mapping *m, struct err *err)
 {
 	struct key key;
-	if (!parse_key(m->key, &key)) {
+	if (!parse_key(m->key, &key) || key.place == PLACE_STATUS) {
 		return err_set(err, ERR_INVALID,
 			"request parameter '%s' must be append:, overwrite: or remove: with "
 			"header.NAME or querystring.NAME, or overwrite:path",
 			m->key);
 	}
-	if (key.place == PLACE_HEADER &&
-		(is_untouchable(key.name) || !header_is_sendable(key.name, SPAN("")))) {
-		return err_set(err, ERR_INVALID,
-			"request parameter '%s': this header cannot be mapped", m->key);
+	return check_header(&key, m->key, err);
+}
+
+static bool read_status(struct span text, int *status)
+{
+	uint64_t n;
+	if (!span_u64(text, 599, &n) || n < 200) {
+		return false;
 	}
-	return 0;
+	*status = (int)n;
+	return true;
+}
+
+int mapping_check_response(const struct model_mapping *m, struct err *err)
+{
+	struct key key;
+	int status;
+	if (!parse_key(m->key, &key) || (key.place != PLACE_HEADER && key.place != PLACE_STATUS)) {
+		return err_set(err, ERR_INVALID,
+			"response parameter '%s' must be append:, overwrite: or remove: with "
+			"header.NAME, or overwrite:statuscode",
+			m->key);
+	}
+	if (key.place == PLACE_STATUS && !strchr(m->value, '$') &&
+		!read_status(span_of(m->value), &status)) {
+		return err_set(err, ERR_INVALID,
+			"response parameter '%s': '%s' must be a status from 200 to 599", m->key,
+			m->value);
+	}
+	return check_header(&key, m->key, err);
+}
+
+bool mapping_reads_body(const struct model_mappings *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		if (strstr(all->at[i].value, "request.body") ||
+			strstr(all->at[i].value, "response.body")) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* --- values ------------------------------------------------------------------------------------- */
 
-static struct span joined_headers(const struct http_request *http, struct span name)
+/* What expressions are read from. */
+struct source {
+	const struct context *context;
+	struct arena *arena;
+	struct span path;
+	const struct reply *answer; /* NULL on the way to the backend */
+};
+
+static struct span joined_headers(
+	struct arena *arena, const struct http_header *headers, size_t n, struct span name)
 {
 	const char *all = NULL;
-	for (size_t i = 0; i < http->n_headers; i++) {
-		if (span_ieq(http->headers[i].name, name)) {
-			struct span v = http->headers[i].value;
-			all = all ? arena_printf(http->arena, "%s,%.*s", all, SPAN_ARG(v))
-				  : arena_strndup(http->arena, v.ptr, v.len);
+	for (size_t i = 0; i < n; i++) {
+		if (span_ieq(headers[i].name, name)) {
+			struct span v = headers[i].value;
+			all = all ? arena_printf(arena, "%s,%.*s", all, SPAN_ARG(v))
+				  : arena_strndup(arena, v.ptr, v.len);
 		}
 	}
 	return span_of(all);
@@ -135,10 +190,9 @@ static struct span path_param(const struct event_input *e, struct span name)
 	return SPAN("");
 }
 
-static struct span body_value(const struct http_request *http, struct span members)
+static struct span body_value(struct arena *arena, struct span whole, struct span members)
 {
-	struct span body =
-		span_n(http->body.ptr, http->body.len > MAX_BODY ? MAX_BODY : http->body.len);
+	struct span body = span_n(whole.ptr, whole.len > MAX_BODY ? MAX_BODY : whole.len);
 	if (!members.ptr) {
 		return body;
 	}
@@ -146,7 +200,7 @@ static struct span body_value(const struct http_request *http, struct span membe
 	const cJSON *at = tree;
 	while (members.ptr && at) {
 		struct span member = span_cut(&members, '.');
-		at = json_get(at, arena_strndup(http->arena, member.ptr, member.len));
+		at = json_get(at, arena_strndup(arena, member.ptr, member.len));
 	}
 	if (!at) {
 		return SPAN("");
@@ -157,42 +211,56 @@ static struct span body_value(const struct http_request *http, struct span membe
 	} else {
 		json_add_tree(&text, at);
 	}
-	struct span value = arena_span(http->arena, buf_span(&text));
+	struct span value = arena_span(arena, buf_span(&text));
 	buf_fini(&text);
 	return value;
 }
 
-static struct span request_value(const struct context *c, struct span path, struct span rest)
+static struct span request_value(const struct source *s, struct span rest)
 {
-	const struct http_request *http = c->event->http;
+	const struct http_request *http = s->context->event->http;
 	struct span what = span_cut(&rest, '.');
 	if (span_is(what, "header")) {
-		return joined_headers(http, rest);
+		return joined_headers(s->arena, http->headers, http->n_headers, rest);
 	}
 	if (span_is(what, "querystring")) {
 		return joined_query(http, rest);
 	}
 	if (span_is(what, "path")) {
-		return rest.ptr ? path_param(c->event, rest) : path;
+		return rest.ptr ? path_param(s->context->event, rest) : s->path;
 	}
-	return span_is(what, "body") ? body_value(http, rest) : SPAN("");
+	return span_is(what, "body") ? body_value(s->arena, http->body, rest) : SPAN("");
 }
 
-static struct span expression_value(
-	const struct context *c, struct span path, struct span expression)
+static struct span response_value(const struct source *s, struct span rest)
 {
-	struct span request = SPAN("$request.");
-	if (span_starts(expression, request)) {
-		return request_value(c, path,
-			span_n(expression.ptr + request.len, expression.len - request.len));
+	const struct reply *r = s->answer;
+	struct span what = span_cut(&rest, '.');
+	if (span_is(what, "header")) {
+		return joined_headers(s->arena, r->headers, r->n_headers, rest);
 	}
-	return context_resolve(c, expression);
+	return span_is(what, "body") ? body_value(s->arena, r->body, rest) : SPAN("");
 }
 
-static bool is_expression(struct span s)
+static struct span lead_of(const struct source *s)
 {
-	return span_starts(s, SPAN("$request.")) || span_starts(s, SPAN("$context.")) ||
-	       span_starts(s, SPAN("$stageVariables."));
+	return s->answer ? SPAN("$response.") : SPAN("$request.");
+}
+
+static struct span expression_value(const struct source *s, struct span expression)
+{
+	struct span lead = lead_of(s);
+	if (span_starts(expression, lead)) {
+		struct span rest = span_n(expression.ptr + lead.len, expression.len - lead.len);
+		return s->answer ? response_value(s, rest) : request_value(s, rest);
+	}
+	return context_resolve(s->context, expression);
+}
+
+static bool is_expression(const struct source *s, struct span text)
+{
+	return span_starts(text, lead_of(s)) || span_starts(text, SPAN("$context.")) ||
+	       span_starts(text, SPAN("$stageVariables."));
 }
 
 static size_t expression_length(struct span s)
@@ -205,44 +273,43 @@ static size_t expression_length(struct span s)
 	return n;
 }
 
-/* Cuts an expression off *s; false if there is none at its start. */
-static bool cut_expression(struct span *s, struct arena *arena, struct span *expression)
+/* Cuts an expression off *text; false if there is none at its start. */
+static bool cut_expression(const struct source *s, struct span *text, struct span *expression)
 {
-	if (span_starts(*s, SPAN("${"))) {
-		ptrdiff_t end = span_find(*s, '}');
+	if (span_starts(*text, SPAN("${"))) {
+		ptrdiff_t end = span_find(*text, '}');
 		if (end < 0) {
 			return false;
 		}
-		char *text = arena_printf(arena, "$%.*s", (int)end - 2, s->ptr + 2);
-		*expression = span_of(text);
-		*s = span_n(s->ptr + end + 1, s->len - (size_t)end - 1);
-		return is_expression(*expression);
+		*expression = span_of(arena_printf(s->arena, "$%.*s", (int)end - 2, text->ptr + 2));
+		*text = span_n(text->ptr + end + 1, text->len - (size_t)end - 1);
+		return is_expression(s, *expression);
 	}
-	if (!is_expression(*s)) {
+	if (!is_expression(s, *text)) {
 		return false;
 	}
-	*expression = span_n(s->ptr, expression_length(*s));
-	*s = span_n(s->ptr + expression->len, s->len - expression->len);
+	*expression = span_n(text->ptr, expression_length(*text));
+	*text = span_n(text->ptr + expression->len, text->len - expression->len);
 	return true;
 }
 
-struct span mapping_value(const char *text, const struct context *c, struct span path)
+/* The text with its expressions replaced. */
+static struct span value_of(const struct source *s, const char *text)
 {
-	struct arena *arena = c->event->http->arena;
 	struct buf out = BUF_INIT(MAX_VALUE);
 	struct span rest = span_of(text);
 	while (rest.len) {
 		struct span expression;
 		struct span before = rest;
-		if (cut_expression(&rest, arena, &expression)) {
-			buf_add_span(&out, expression_value(c, path, expression));
+		if (cut_expression(s, &rest, &expression)) {
+			buf_add_span(&out, expression_value(s, expression));
 		} else {
 			rest = before;
 			buf_add_char(&out, *rest.ptr);
 			rest = span_n(rest.ptr + 1, rest.len - 1);
 		}
 	}
-	struct span value = arena_span(arena, buf_span(&out));
+	struct span value = arena_span(s->arena, buf_span(&out));
 	buf_fini(&out);
 	return value;
 }
@@ -277,30 +344,77 @@ static struct span encoded(struct arena *arena, struct span text, const char *ke
 	return buf_span(&out);
 }
 
-void mapping_apply(const struct model_mapping *m, const struct context *c, struct span path,
-	struct mapped_request *out)
+static void apply_to_headers(struct reply *r, const struct key *key, struct span value)
 {
-	struct key key;
-	if (!parse_key(m->key, &key)) {
-		return;
+	if (key->op != OP_APPEND) {
+		remove_pairs(r->headers, &r->n_headers, key->name, true);
 	}
-	struct span value = key.op == OP_REMOVE ? SPAN("") : mapping_value(m->value, c, path);
-	if (key.place == PLACE_PATH) {
-		/* What a path may hold stays (RFC 3986 section 3.3), escapes included. */
-		out->path = encoded(out->arena, value, "/%!$&'()*+,;=:@");
-		return;
+	if (value.len && header_is_sendable(key->name, value)) {
+		reply_header(r, key->name, value);
 	}
-	if (key.op != OP_APPEND && key.place == PLACE_HEADER) {
-		remove_pairs(out->head.headers, &out->head.n_headers, key.name, true);
-	} else if (key.op != OP_APPEND) {
-		remove_pairs(out->query, &out->n_query, encoded(out->arena, key.name, ""), false);
+}
+
+static void apply_to_query(struct mapped_request *out, const struct key *key, struct span value)
+{
+	struct span name = encoded(out->arena, key->name, "");
+	if (key->op != OP_APPEND) {
+		remove_pairs(out->query, &out->n_query, name, false);
 	}
-	if (!value.len) {
-		return;
+	if (value.len) {
+		add_query(out, name, encoded(out->arena, value, ""));
 	}
-	if (key.place == PLACE_QUERY) {
-		add_query(out, encoded(out->arena, key.name, ""), encoded(out->arena, value, ""));
-	} else if (header_is_sendable(key.name, value)) {
-		reply_header(&out->head, key.name, value);
+}
+
+/* False for what has passed no check. */
+static bool read_mapping(
+	const struct source *s, const struct model_mapping *m, struct key *key, struct span *value)
+{
+	if (!parse_key(m->key, key)) {
+		return false;
+	}
+	*value = key->op == OP_REMOVE ? SPAN("") : value_of(s, m->value);
+	return true;
+}
+
+void mapping_apply_request(const struct model_mappings *all, const struct context *c,
+	struct span path, struct mapped_request *out)
+{
+	struct source s = { .context = c, .arena = out->arena, .path = path };
+	for (size_t i = 0; i < all->n; i++) {
+		struct key key;
+		struct span value;
+		if (!read_mapping(&s, &all->at[i], &key, &value)) {
+			continue;
+		}
+		if (key.place == PLACE_PATH) {
+			/* What a path may hold stays (RFC 3986 section 3.3), escapes included. */
+			out->path = encoded(out->arena, value, "/%!$&'()*+,;=:@");
+		} else if (key.place == PLACE_QUERY) {
+			apply_to_query(out, &key, value);
+		} else {
+			apply_to_headers(&out->head, &key, value);
+		}
+	}
+}
+
+void mapping_apply_response(
+	const struct model_mappings *all, const struct context *c, struct reply *r)
+{
+	struct reply came = *r;
+	came.headers = arena_alloc(r->arena, (r->n_headers + 1) * sizeof *came.headers);
+	memcpy(came.headers, r->headers, r->n_headers * sizeof *came.headers);
+	struct source s = { .context = c, .arena = r->arena, .answer = &came };
+	for (size_t i = 0; i < all->n; i++) {
+		struct key key;
+		struct span value;
+		if (!read_mapping(&s, &all->at[i], &key, &value)) {
+			continue;
+		}
+		if (key.place == PLACE_STATUS) {
+			read_status(value, &r->status);
+		} else {
+			key.name = header_canonical(r->arena, key.name);
+			apply_to_headers(r, &key, value);
+		}
 	}
 }

@@ -1,5 +1,5 @@
-/* Parameter mapping of HTTP_PROXY integrations (reference api-gateway.md 4.4): what is appended,
- * overwritten or removed on the way to the backend. Pure. */
+/* Parameter mapping of integrations (reference api-gateway.md 4.4): what is appended, overwritten or
+ * removed on the way to the backend, and on the way back. Pure. */
 #pragma once
 
 #include "emulator/gateway/context.h"
@@ -14,12 +14,20 @@ struct mapped_request {
 	size_t n_query, query_room;
 };
 
-/* Refuses keys that are no mapping and header names that the service does not let be mapped. */
-int mapping_check(const struct model_mapping *m, struct err *err) MUST_CHECK;
-/* Applies one mapping. `path` is the request's path without the stage. */
-void mapping_apply(const struct model_mapping *m, const struct context *c, struct span path,
-	struct mapped_request *out);
-/* The text with its expressions replaced: $request.header.N, $request.querystring.N,
- * $request.path[.N], $request.body[.a.b], $context.N, $stageVariables.N, each also as ${...}. What has
- * no value is empty. */
-struct span mapping_value(const char *text, const struct context *c, struct span path);
+/* Refuse keys that are no mapping of that direction, header names that the service does not let be
+ * mapped, and a fixed status code that is none. */
+int mapping_check_request(const struct model_mapping *m, struct err *err) MUST_CHECK;
+int mapping_check_response(const struct model_mapping *m, struct err *err) MUST_CHECK;
+/* Some value is read from the body of the request or of the answer. */
+bool mapping_reads_body(const struct model_mappings *all);
+
+/* `path` is the request's path without the stage. Values: $request.header.N, $request.querystring.N,
+ * $request.path[.N], $request.body[.a.b], $context.N, $stageVariables.N, each also as ${...}. What
+ * has no value is empty. */
+void mapping_apply_request(const struct model_mappings *all, const struct context *c,
+	struct span path, struct mapped_request *out);
+/* On the integration's answer, whose body is only read. Values: $response.header.N,
+ * $response.body[.a.b], $context.N, $stageVariables.N. All are read from the answer as it came. A
+ * status that is none leaves the integration's. */
+void mapping_apply_response(
+	const struct model_mappings *all, const struct context *c, struct reply *r);

@@ -25,15 +25,32 @@ static void destroy(struct snapshot *s)
 	free(s);
 }
 
+static int check_mappings(const struct model_mappings *all,
+	int (*check)(const struct model_mapping *m, struct err *err), struct err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < all->n; i++) {
+		rc = check(&all->at[i], err);
+	}
+	return rc;
+}
+
+static int check_integration(const struct model_integration *in, struct err *err)
+{
+	int rc = check_mappings(&in->request_mappings, mapping_check_request, err);
+	for (size_t i = 0; rc == 0 && i < in->n_responses; i++) {
+		rc = check_mappings(&in->responses[i].mappings, mapping_check_response, err);
+	}
+	return rc;
+}
+
 static int check_integrations(const struct model_api *api, struct err *err)
 {
 	for (size_t i = 0; i < api->n_routes; i++) {
 		const struct model_integration *in = api->routes[i].integration;
-		for (size_t m = 0; in && m < in->n_request_mappings; m++) {
-			if (mapping_check(&in->request_mappings[m], err)) {
-				return err_wrap(err, "API '%s': route '%s'", api->logical_id,
-					api->routes[i].key);
-			}
+		if (in && check_integration(in, err)) {
+			return err_wrap(
+				err, "API '%s': route '%s'", api->logical_id, api->routes[i].key);
 		}
 	}
 	return 0;

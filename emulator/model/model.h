@@ -96,6 +96,16 @@ struct model_mapping {
 	const char *value;
 };
 
+struct model_mappings {
+	struct model_mapping *at;
+	size_t n;
+};
+
+struct model_response_mappings {
+	int status; /* that the integration answered */
+	struct model_mappings mappings;
+};
+
 struct model_integration {
 	enum model_integration_type type;
 	const char *id;
@@ -104,8 +114,9 @@ struct model_integration {
 	const char *method; /* for HTTP_PROXY; "ANY" passes the request's on */
 	bool payload_v2;
 	unsigned timeout_ms; /* 50..30000, default 30000 */
-	struct model_mapping *request_mappings;
-	size_t n_request_mappings;
+	struct model_mappings request_mappings;
+	struct model_response_mappings *responses;
+	size_t n_responses;
 	bool may_invoke; /* an AWS::Lambda::Permission for this route or credentials allow it; if not, 500 */
 };
 

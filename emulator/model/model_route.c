@@ -171,19 +171,68 @@ const char *api_function_name(struct builder *b, struct template_resource *r, co
 	return at ? at + 10 : arn;
 }
 
-static int read_mappings(struct builder *b, struct template_resource *r, const cJSON *properties,
-	struct model_integration *out)
+static int add_mapping(struct builder *b, struct template_resource *r, const cJSON *in,
+	const char *name, const char *key, struct model_mappings *out)
 {
-	const cJSON *parameters = json_object(properties, "RequestParameters");
-	JSON_FOR (item, parameters) {
-		struct model_mapping mapping = { .key = item->string };
-		int rc = template_text(r, parameters, item->string, "", &mapping.value, b->err);
+	struct model_mapping mapping = { .key = key };
+	int rc = template_text(r, in, name, "", &mapping.value, b->err);
+	if (rc == 0) {
+		out->at = build_grow(b, out->at, out->n, sizeof *out->at);
+		out->at[out->n++] = mapping;
+	}
+	return rc;
+}
+
+/* {"append:header.N": value, ...} */
+static int read_mappings(
+	struct builder *b, struct template_resource *r, const cJSON *in, struct model_mappings *out)
+{
+	JSON_FOR (item, in) {
+		int rc = add_mapping(b, r, in, item->string, item->string, out);
 		if (rc) {
 			return rc;
 		}
-		out->request_mappings = build_grow(b, out->request_mappings,
-			out->n_request_mappings, sizeof *out->request_mappings);
-		out->request_mappings[out->n_request_mappings++] = mapping;
+	}
+	return 0;
+}
+
+/* CloudFormation has a list of Destination and Source where OpenAPI has an object. */
+static int read_mapping_list(struct builder *b, struct template_resource *r, const cJSON *list,
+	struct model_mappings *out)
+{
+	JSON_FOR (item, list) {
+		const char *key;
+		int rc = template_text(r, item, "Destination", "", &key, b->err);
+		if (rc == 0) {
+			rc = add_mapping(b, r, item, "Source", key, out);
+		}
+		if (rc) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int read_responses(struct builder *b, struct template_resource *r, const cJSON *properties,
+	struct model_integration *out)
+{
+	JSON_FOR (item, json_object(properties, "ResponseParameters")) {
+		struct model_response_mappings response = { 0 };
+		uint64_t status = 0;
+		if (!span_u64(span_of(item->string), 599, &status) || status < 200) {
+			return template_fault(r, b->err, "ResponseParameters",
+				"'%s' must be a status from 200 to 599", item->string);
+		}
+		response.status = (int)status;
+		const cJSON *list = json_array(item, "ResponseParameters");
+		int rc = list ? read_mapping_list(b, r, list, &response.mappings)
+			      : read_mappings(b, r, item, &response.mappings);
+		if (rc) {
+			return rc;
+		}
+		out->responses =
+			build_grow(b, out->responses, out->n_responses, sizeof *out->responses);
+		out->responses[out->n_responses++] = response;
 	}
 	return 0;
 }
@@ -212,6 +261,12 @@ static int read_lambda_proxy(struct builder *b, struct template_resource *r,
 		return 0;
 	}
 	out->function = api_function_name(b, r, arn);
+	if (out->request_mappings.n) {
+		build_note(b,
+			"request parameters of integration '%s' are not applied: its events "
+			"are as without them",
+			r->logical_id);
+	}
 	out->may_invoke = json_str(properties, "CredentialsArn") != NULL;
 	return api_payload_version(b, r, properties, "PayloadFormatVersion", &out->payload_v2);
 }
@@ -263,14 +318,14 @@ int api_read_integration(struct builder *b, struct template_resource *r, const c
 	}
 	if (rc == 0) {
 		out->timeout_ms = (unsigned)timeout;
-		rc = read_mappings(b, r, properties, out);
+		rc = read_mappings(
+			b, r, json_object(properties, "RequestParameters"), &out->request_mappings);
+	}
+	if (rc == 0) {
+		rc = read_responses(b, r, properties, out);
 	}
 	if (rc) {
 		return rc;
-	}
-	if (json_get(properties, "ResponseParameters")) {
-		build_note(b, "response parameters of integration '%s' are not applied",
-			r->logical_id);
 	}
 	out->type = strcmp(type, "HTTP_PROXY") == 0 ? MODEL_HTTP_PROXY : MODEL_LAMBDA_PROXY;
 	if (strcmp(type, "AWS_PROXY") != 0 && strcmp(type, "HTTP_PROXY") != 0) {
