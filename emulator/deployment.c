@@ -192,6 +192,9 @@ static struct model *build_model(
 		model_destroy(m);
 		return NULL;
 	}
+	if (m) {
+		m->since_ms = clock_now_ms(d->config.emulator->clock);
+	}
 	return m;
 }
 
@@ -345,10 +348,9 @@ static int issue_tokens(void *ctx, const char *issuer, const char *user, const c
 	return logins_issue_tokens(d->logins, issuer, user, client_id, scope, audience, out, err);
 }
 
-bool deployment_is_addressed(
-	const struct deployment *d, const struct addressee *a, struct arena *arena)
+const struct model *deployment_model(const struct deployment *d)
 {
-	return d->model && addressee_is(a, d->model, arena);
+	return d->model;
 }
 
 bool deployment_on_request(struct deployment *d, struct http_exchange *x)
@@ -412,6 +414,7 @@ static void create_rooms(struct deployment *d)
 	d->invoke_api = invoke_api_create(&(struct invoke_api_config){ .loop = e->loop,
 		.clock = e->clock,
 		.lambda = d->lambda,
+		.apps = d->config.apps,
 		.authorize = authorize_invoke,
 		.on_dead_letter = on_dead_letter,
 		.ctx = d });

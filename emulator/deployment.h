@@ -5,9 +5,9 @@
  * every room and answers with OUTPUTS. A model that cannot be built changes nothing: the old one stays. */
 #pragma once
 
-#include "emulator/addressee.h"
 #include "emulator/auth/auth.h"
 #include "emulator/emulator.h"
+#include "emulator/model/apps.h"
 #include "proxy/bridge/bridge_server.h"
 
 struct deployment;
@@ -19,6 +19,7 @@ struct deployment_config {
 	unsigned service_port;
 	/* The next port for an API or a login; 0 = any free one. */
 	unsigned (*take_port)(void *ctx);
+	struct apps apps; /* all of this emulator's */
 	void *ctx;
 };
 
@@ -37,8 +38,7 @@ size_t deployment_agents(const struct deployment *d);
 void deployment_on_message(
 	struct deployment *d, struct bridge_peer *p, const struct wire_message *m);
 
-/* Is the request of the service port meant for this one of several? */
-bool deployment_is_addressed(
-	const struct deployment *d, const struct addressee *a, struct arena *arena);
+/* What it runs now; NULL until the first APP. */
+const struct model *deployment_model(const struct deployment *d);
 /* Requests of the service port. False: not for this room. */
 bool deployment_on_request(struct deployment *d, struct http_exchange *x);

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "emulator/addressee.h"
 #include "emulator/cognito/cognito.h"
 #include "emulator/control.h"
 #include "emulator/deployment.h"
+#include "emulator/lambda/api_error.h"
 #include "emulator/service.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
@@ -44,6 +46,24 @@ static unsigned take_port(void *ctx)
 	return e->next_port ? e->next_port++ : 0;
 }
 
+static struct deployment *deployment_at(struct list *node)
+{
+	return container_of(node, struct entry, link)->deployment;
+}
+
+/* What struct apps asks for: the models that are there by now. */
+static const struct model *app_at(void *ctx, size_t i)
+{
+	struct emulator *e = ctx;
+	LIST_FOR (node, &e->deployments) {
+		const struct model *m = deployment_model(deployment_at(node));
+		if (m && !i--) {
+			return m;
+		}
+	}
+	return NULL;
+}
+
 /* --- agents ------------------------------------------------------------------------------- */
 
 static struct deployment *deployment_for(
@@ -60,6 +80,7 @@ static struct deployment *deployment_for(
 		.http = e->http,
 		.service_port = http_server_port(e->service),
 		.take_port = take_port,
+		.apps = { app_at, e },
 		.ctx = e };
 	struct deployment *d = deployment_create(&c, app, stage, err);
 	if (d) {
@@ -111,26 +132,53 @@ static void on_gone(void *ctx, struct bridge_peer *p, const char *why)
 
 /* --- the service port ---------------------------------------------------------------------- */
 
-/* With one app there is no question; with several, whose pool, role or function is named. What names
- * none is answered by the first, as an account is by its own. */
-static struct deployment *addressed(struct emulator *e, const struct http_request *r)
+static struct deployment *deployment_of(struct emulator *e, const struct model *m)
 {
-	struct deployment *first = NULL;
-	struct addressee a;
 	LIST_FOR (node, &e->deployments) {
-		struct deployment *d = container_of(node, struct entry, link)->deployment;
-		if (!first) {
-			first = d;
-			if (node->next == &e->deployments) {
-				break;
-			}
-			addressee_read(&a, r, e->store);
-		}
-		if (deployment_is_addressed(d, &a, r->arena)) {
-			return d;
+		if (deployment_model(deployment_at(node)) == m) {
+			return deployment_at(node);
 		}
 	}
-	return first;
+	return NULL;
+}
+
+static void refuse_addressee(struct http_exchange *x, const struct addressee *a)
+{
+	char message[256];
+	snprintf(message, sizeof message,
+		"app '%s' is not connected to this emulator at stage '%s'", a->app, a->stage);
+	service_reply_message(x, 404, message);
+}
+
+/* With one app there is no question; with several, addressee.c knows. NULL: answered. */
+static struct deployment *addressed(struct emulator *e, struct http_exchange *x)
+{
+	const struct http_request *r = http_request(x);
+	struct list *first = list_first(&e->deployments);
+	if (!first) {
+		service_reply_message(x, 503, "no app is connected to this emulator yet");
+		return NULL;
+	}
+	if (first->next == &e->deployments) {
+		return deployment_at(first);
+	}
+	struct addressee a;
+	const struct model *other;
+	const struct apps apps = { app_at, e };
+	addressee_read(&a, r, e->store);
+	const struct model *m = addressee_choose(&a, &apps, r->arena, &other);
+	if (other) {
+		api_error_reply(x, 409, "ResourceConflictException",
+			"function '%s' is in app '%s' at stage '%s' and in app '%s' at stage '%s': "
+			"sign with credentials of the one that is meant",
+			a.function, m->app, m->stage, other->app, other->stage);
+		return NULL;
+	}
+	if (!m && a.app && a.stage) {
+		refuse_addressee(x, &a);
+		return NULL;
+	}
+	return m ? deployment_of(e, m) : deployment_at(first);
 }
 
 /* From another machine our own endpoints, which hand out anybody's tokens, are for who has the bridge's. */
@@ -163,11 +211,9 @@ static void on_request(void *ctx, struct http_exchange *x)
 			"(Authorization: Bearer)");
 		return;
 	}
-	struct deployment *d = addressed(e, r);
-	if (!d || !deployment_on_request(d, x)) {
-		service_reply_message(x, d ? 404 : 503,
-			d ? "no emulated service answers this request"
-			  : "no app is connected to this emulator yet");
+	struct deployment *d = addressed(e, x);
+	if (d && !deployment_on_request(d, x)) {
+		service_reply_message(x, 404, "no emulated service answers this request");
 	}
 }
 

@@ -59,6 +59,15 @@ void api_error_reply(struct http_exchange *x, int status, const char *type, cons
 	reply(x, status, type, &body);
 }
 
+void api_error_value(
+	struct http_exchange *x, struct span value, const char *name, const char *constraint)
+{
+	api_error_reply(x, 400, "ValidationException",
+		"1 validation error detected: Value '%.*s' at '%s' failed to satisfy constraint: "
+		"Member must %s",
+		SPAN_ARG(value), name, constraint);
+}
+
 void api_error_throttled(struct http_exchange *x, const char *reason)
 {
 	struct buf body = BUF_INIT(1024);

@@ -20,29 +20,68 @@ static void reply_json(struct http_exchange *x, struct span body)
 			      .body = body });
 }
 
-void describe_list(const struct api_call *c, const struct model *m, int64_t modified_ms)
+static size_t count(const struct apps *apps)
 {
-	const char *items = api_call_parameter(c, "MaxItems");
-	const char *marker = api_call_parameter(c, "Marker");
-	const char *version = api_call_parameter(c, "FunctionVersion");
-	uint64_t max = PAGE, from = 0;
-	if ((items && (!span_u64(span_of(items), 10000, &max) || !max)) ||
-		(marker && !span_u64(span_of(marker), m->n_functions, &from)) ||
-		(version && strcmp(version, "ALL") != 0)) {
-		api_error_reply(c->x, 400, "ValidationException",
-			"1 validation error detected: MaxItems, Marker or FunctionVersion is out "
-			"of range");
+	const struct model *m;
+	size_t n = 0;
+	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
+		n += m->n_functions;
+	}
+	return n;
+}
+
+/* The functions from..to of all apps, one after the other. */
+static void add_range(struct buf *out, const struct apps *apps, uint64_t from, uint64_t to)
+{
+	const struct model *m;
+	uint64_t at = 0;
+	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
+		for (size_t k = 0; k < m->n_functions; k++, at++) {
+			if (at >= from && at < to) {
+				buf_add_str(out, at > from ? "," : "");
+				function_config_add(out, &m->functions[k], NULL, true, m->since_ms);
+			}
+		}
+	}
+}
+
+struct page {
+	uint64_t from, max;
+};
+
+/* A marker of ours is the index of the next function; what the service says to a marker that it has not
+ * given is unconfirmed. False: answered. */
+static bool read_page(const struct api_call *c, uint64_t n, struct page *out)
+{
+	struct span items = span_of(api_call_parameter(c, "MaxItems"));
+	struct span marker = span_of(api_call_parameter(c, "Marker"));
+	struct span version = span_of(api_call_parameter(c, "FunctionVersion"));
+	*out = (struct page){ .max = PAGE };
+	if (items.ptr && (!span_u64(items, 10000, &out->max) || !out->max)) {
+		api_error_value(c->x, items, "maxItems", "have value between 1 and 10000");
+	} else if (marker.ptr && !span_u64(marker, n, &out->from)) {
+		api_error_value(c->x, marker, "marker", "be the NextMarker of an earlier page");
+	} else if (version.ptr && !span_is(version, "ALL")) {
+		api_error_value(c->x, version, "functionVersion", "satisfy enum value set: [ALL]");
+	} else {
+		return true;
+	}
+	return false;
+}
+
+void describe_list(const struct api_call *c, const struct apps *apps)
+{
+	struct page page;
+	uint64_t n = count(apps);
+	if (!read_page(c, n, &page)) {
 		return;
 	}
-	uint64_t to = from + (max < PAGE ? max : PAGE);
+	uint64_t to = page.from + (page.max < PAGE ? page.max : PAGE);
 	struct buf body = BUF_INIT(16 << 20);
 	buf_add_str(&body, "{\"Functions\":[");
-	for (uint64_t i = from; i < to && i < m->n_functions; i++) {
-		buf_add_str(&body, i > from ? "," : "");
-		function_config_add(&body, &m->functions[i], NULL, true, modified_ms);
-	}
+	add_range(&body, apps, page.from, to);
 	buf_add_char(&body, ']');
-	if (to < m->n_functions) {
+	if (to < n) {
 		buf_addf(&body, ",\"NextMarker\":\"%llu\"}", (unsigned long long)to);
 	} else {
 		buf_add_str(&body, ",\"NextMarker\":null}");
@@ -51,14 +90,14 @@ void describe_list(const struct api_call *c, const struct model *m, int64_t modi
 	buf_fini(&body);
 }
 
-void describe_one(const struct api_call *c, int64_t modified_ms)
+void describe_one(const struct api_call *c, const struct model *m)
 {
 	const struct model_function *f = c->name.function;
 	struct buf body = BUF_INIT(1 << 20);
 	if (c->operation == API_GET) {
 		buf_add_str(&body, "{\"Configuration\":");
 	}
-	function_config_add(&body, f, c->name.qualifier, false, modified_ms);
+	function_config_add(&body, f, c->name.qualifier, false, m->since_ms);
 	if (c->operation == API_GET) {
 		/* The code lies on the developer's disk; clients only want the member to be there. */
 		buf_add_str(&body, ",\"Code\":{\"RepositoryType\":\"S3\",\"Location\":\"\"}");

@@ -3,8 +3,9 @@
 #pragma once
 
 #include "emulator/lambda/api_call.h"
+#include "emulator/model/apps.h"
 
-/* One page of the model's functions. modified_ms: when the model came. */
-void describe_list(const struct api_call *c, const struct model *m, int64_t modified_ms);
-/* c->name.function, whole or its configuration only, as the operation says. */
-void describe_one(const struct api_call *c, int64_t modified_ms);
+/* One page of the functions of all apps. */
+void describe_list(const struct api_call *c, const struct apps *apps);
+/* c->name.function, which is m's: whole or its configuration only, as the operation says. */
+void describe_one(const struct api_call *c, const struct model *m);

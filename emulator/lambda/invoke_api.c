@@ -16,7 +16,6 @@ struct invoke_api {
 	struct invoke_api_config config;
 	struct async_queue *async;
 	const struct model *model;
-	int64_t modified_ms; /* when the model came */
 	struct list jobs;
 };
 
@@ -83,28 +82,20 @@ static void invoke_later(struct invoke_api *api, const struct api_call *c)
 	http_reply(c->x, &answer);
 }
 
-static void refuse_value(
-	struct http_exchange *x, struct span value, const char *name, const char *set)
-{
-	api_error_reply(x, 400, "ValidationException",
-		"1 validation error detected: Value '%.*s' at '%s' failed to satisfy constraint: "
-		"Member must satisfy enum value set: [%s]",
-		SPAN_ARG(value), name, set);
-}
-
 static void invoke(struct invoke_api *api, struct api_call *c)
 {
 	struct span type = http_header_get(c->r, "x-amz-invocation-type");
 	struct span log = http_header_get(c->r, "x-amz-log-type");
 	bool later = span_is(type, "Event") && c->operation == API_INVOKE;
 	if (type.len && !later && !span_is(type, "RequestResponse") && !span_is(type, "DryRun")) {
-		refuse_value(c->x, type, "invocationType",
-			c->operation == API_INVOKE ? "RequestResponse, DryRun, Event"
-						   : "RequestResponse, DryRun");
+		api_error_value(c->x, type, "invocationType",
+			c->operation == API_INVOKE
+				? "satisfy enum value set: [RequestResponse, DryRun, Event]"
+				: "satisfy enum value set: [RequestResponse, DryRun]");
 		return;
 	}
 	if (log.len && !span_is(log, "Tail") && !span_is(log, "None")) {
-		refuse_value(c->x, log, "logType", "Tail, None");
+		api_error_value(c->x, log, "logType", "satisfy enum value set: [Tail, None]");
 		return;
 	}
 	later = later || c->operation == API_INVOKE_ASYNC;
@@ -152,7 +143,7 @@ static void on_found(struct invoke_api *api, struct api_call *c)
 		api_error_reply(c->x, 404, "ResourceNotFoundException", "Function not found: %s",
 			api_call_missing_arn(c, api->model));
 	} else if (c->operation == API_GET || c->operation == API_GET_CONFIGURATION) {
-		describe_one(c, api->modified_ms);
+		describe_one(c, api->model);
 	} else {
 		invoke(api, c);
 	}
@@ -171,7 +162,7 @@ void invoke_api_request(struct invoke_api *api, struct http_exchange *x)
 			"the emulator does not have this operation of Lambda");
 	} else if (c.operation == API_LIST) {
 		if (authorized(api, &c, "lambda:ListFunctions", "*")) {
-			describe_list(&c, api->model, api->modified_ms);
+			describe_list(&c, &api->config.apps);
 		}
 	} else if (api_call_find(&c, api->model)) {
 		on_found(api, &c);
@@ -198,7 +189,6 @@ struct invoke_api *invoke_api_create(const struct invoke_api_config *config)
 void invoke_api_set_model(struct invoke_api *api, const struct model *m)
 {
 	api->model = m;
-	api->modified_ms = clock_now_ms(api->config.clock);
 }
 
 void invoke_api_destroy(struct invoke_api *api)

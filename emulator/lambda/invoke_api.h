@@ -4,6 +4,7 @@
 #pragma once
 
 #include "emulator/lambda/lambda.h"
+#include "emulator/model/apps.h"
 #include "proxy/net/http_server.h"
 
 /* The service port must let this much through: 6 MiB, the synchronous limit, and what refuses more itself
@@ -16,6 +17,7 @@ struct invoke_api_config {
 	uv_loop_t *loop;
 	struct lambda *lambda;
 	const struct clock *clock;
+	struct apps apps; /* whose functions are listed */
 	unsigned async_minute_ms; /* see async_queue.h; 0 = 1000 */
 	void *ctx;
 	/* action "lambda:InvokeFunction", resource an ARN or "*". False: writes AWS's words for the refusal to

@@ -212,6 +212,7 @@ struct model_note { /* listed once at start */
 struct model {
 	struct arena *arena;
 	const char *app, *stage, *region, *account;
+	int64_t since_ms; /* when it came: set by whoever asked for it */
 	struct model_function *functions;
 	size_t n_functions;
 	struct model_api *apis; /* HTTP APIs, in template order */

@@ -71,7 +71,11 @@ static int invoke(
 	struct buf url = BUF_INIT(4096);
 	buf_addf(&url, "%s/2015-03-31/functions/", json_str(endpoints, "service"));
 	percent_encode(&url, span_of(function_name(o, endpoints)), "");
-	buf_add_str(&url, "/invocations");
+	/* Of this app: another on the same emulator may have a function of that name. */
+	buf_add_str(&url, "/invocations?app=");
+	percent_encode(&url, json_span(endpoints, "app"), "");
+	buf_add_str(&url, "&stage=");
+	percent_encode(&url, json_span(endpoints, "stage"), "");
 	struct http_header headers[] = { { SPAN("x-amz-log-type"), SPAN("Tail") },
 		{ SPAN("authorization"), span_of(bearer) } };
 	struct client_reply reply;

@@ -43,6 +43,7 @@ void http_abort(struct http_exchange *x)
 
 struct bench {
 	struct rig *rig;
+	struct model *second; /* another app's, in some tests */
 	struct invoke_api *api;
 	bool denied;
 	char asked[300]; /* action and resource of the last authorize */
@@ -64,6 +65,12 @@ static void on_dead(void *ctx, const char *line)
 	snprintf(((struct bench *)ctx)->dead, sizeof((struct bench *)ctx)->dead, "%s", line);
 }
 
+static const struct model *app_at(void *ctx, size_t i)
+{
+	const struct bench *b = ctx;
+	return i == 0 ? b->rig->model : i == 1 ? b->second : NULL;
+}
+
 static int bench_setup(void **state)
 {
 	struct bench *b = xalloc(sizeof *b);
@@ -73,11 +80,13 @@ static int bench_setup(void **state)
 	const struct invoke_api_config config = { .loop = &b->rig->loop,
 		.lambda = b->rig->lambda,
 		.clock = &b->rig->clock,
+		.apps = { app_at, b },
 		.async_minute_ms = 1,
 		.ctx = b,
 		.authorize = authorize,
 		.on_dead_letter = on_dead };
 	b->api = invoke_api_create(&config);
+	b->rig->model->since_ms = b->rig->ms;
 	invoke_api_set_model(b->api, b->rig->model);
 	stream_ended = stream_aborted = stream_full = false;
 	*state = b;
@@ -90,6 +99,7 @@ static int bench_teardown(void **state)
 	void *rig = b->rig;
 	invoke_api_destroy(b->api);
 	rig_teardown(&rig);
+	model_destroy(b->second);
 	free(b);
 	return 0;
 }
@@ -486,6 +496,50 @@ static void list_in_pages(void **state)
 	fake_exchange_free(x);
 }
 
+/* An account's list holds every app's functions; a page may begin in one and end in the next. */
+static void list_of_several_apps(void **state)
+{
+	struct bench *b = *state;
+	b->second = rig_model(RIG_FUNCTION("five", "") "," RIG_FUNCTION("six", ""));
+	static const char *const names[] = { "f", "slow", "two", "none", "five", "six" };
+	size_t seen = 0;
+	char marker[32] = "0";
+	while (*marker) {
+		AUTO_FREE char *target =
+			xasprintf("/2015-03-31/functions?MaxItems=3&Marker=%s", marker);
+		struct http_exchange *x = ask(b, "GET", target, "");
+		AUTO_JSON cJSON *page = json_parse(buf_span(&x->body), NULL);
+		JSON_FOR (f, json_array(page, "Functions")) {
+			assert_true(seen < COUNT_OF(names));
+			assert_string_equal(json_str(f, "FunctionName"), names[seen++]);
+		}
+		const char *next = json_str(page, "NextMarker");
+		snprintf(marker, sizeof marker, "%s", next ? next : "");
+		fake_exchange_free(x);
+	}
+	assert_int_equal(seen, COUNT_OF(names));
+	/* A page holds 50, whatever MaxItems says. */
+	answer_of(b, "GET", "/2015-03-31/functions?Marker=6&MaxItems=10000&FunctionVersion=ALL", "",
+		200, "", "{\"Functions\":[],\"NextMarker\":null}");
+	static const struct {
+		const char *query, *says;
+	} bad[] = {
+		{ "Marker=7", "'7' at 'marker'" },
+		{ "Marker=x%0d", "'x\\r' at 'marker'" },
+		{ "MaxItems=0", "'0' at 'maxItems'" },
+		{ "MaxItems=10001", "'10001' at 'maxItems'" },
+		{ "FunctionVersion=all", "'all' at 'functionVersion'" },
+	};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		AUTO_FREE char *target = xasprintf("/2015-03-31/functions?%s", bad[i].query);
+		struct http_exchange *x = ask(b, "GET", target, "");
+		assert_int_equal(x->status, 400);
+		assert_string_equal(fake_value(x, "x-amzn-ErrorType"), "ValidationException");
+		assert_non_null(strstr(buf_cstr(&x->body), bad[i].says));
+		fake_exchange_free(x);
+	}
+}
+
 static void get_one(void **state)
 {
 	struct bench *b = *state;
@@ -531,6 +585,7 @@ int main(void)
 		TEST(response_stream_of_a_function_that_does_not),
 		TEST(response_stream_that_fails),
 		TEST(list_in_pages),
+		TEST(list_of_several_apps),
 		TEST(get_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
