@@ -90,6 +90,13 @@ static const char *quotable(const char *text, struct arena *arena)
 	return copy;
 }
 
+/* The message is "what is wrong: in detail"; the details are the terminal's. */
+static void without_details(const struct err *err, char out[sizeof err->msg])
+{
+	memcpy(out, err->msg, sizeof err->msg);
+	out[strcspn(out, ":")] = '\0';
+}
+
 static void refuse(const struct auth_request *r, enum auth_outcome outcome, const char *error,
 	const char *check, const char *description, const char *reason, auth_done_fn done,
 	void *ctx)
@@ -284,7 +291,8 @@ static void on_key(void *ctx, const struct keyset_answer *answer)
 	struct err err = ERR_INIT;
 	cJSON *claims = jwt_claims(&c->jwt, &err);
 	if (!claims) {
-		check_end(c, NULL, "token", err.msg,
+		without_details(&err, words);
+		check_end(c, NULL, "token", words,
 			login ? "Not a valid OpenId Connect identity token." : err.msg);
 		return;
 	}
@@ -341,7 +349,9 @@ struct auth_job *jwt_auth_check(
 	c->ctx = ctx;
 	struct err err = ERR_INIT;
 	if (jwt_decode(&c->jwt, span_n(c->token, c->token_len), &err)) {
-		refuse(r, AUTH_UNAUTHORIZED, "invalid_token", "token", err.msg,
+		char words[sizeof err.msg];
+		without_details(&err, words);
+		refuse(r, AUTH_UNAUTHORIZED, "invalid_token", "token", words,
 			arena_printf(r->http->arena, "token %.8s...: %s", c->token, err.msg), done,
 			ctx);
 		check_free(c);

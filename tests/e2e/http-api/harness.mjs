@@ -111,10 +111,10 @@ export class Template {
 }
 
 /** Runs `fn` with the program on this template, under --json so that its events can be read. */
-export async function withApp(t, template, fn, { args = [] } = {}) {
+export async function withApp(t, template, fn, { args = [], env = {} } = {}) {
 	const dir = path.join(tempDir(t), "http-api");
 	template.write(dir);
-	const program = await Program.start(t, dir, { args: ["--json", ...args] });
+	const program = await Program.start(t, dir, { args: ["--json", ...args], env });
 	try {
 		await fn(program);
 	} finally {
