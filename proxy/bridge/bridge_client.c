@@ -19,7 +19,7 @@
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000
-#define CONNECT_MS 10000
+#define CONNECT_MS 5000 /* less than TCP's own next try of a SYN that was lost in a cut */
 
 struct bridge_client {
 	struct bridge_client_config config;

@@ -87,6 +87,8 @@ void link_cut(struct link *l, const char *why)
 	snprintf(l->why, sizeof l->why, "%s", why);
 	timer_stop(l->timer);
 	lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+	/* lws looks at its timeouts when something else wakes it, and a silent socket never does. */
+	lws_cancel_service(lws_get_context(l->wsi));
 }
 
 void link_peer_fingerprint(const struct link *l, char out[FINGERPRINT_LEN + 1])
