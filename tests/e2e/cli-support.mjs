@@ -1,8 +1,9 @@
 // Runs the program's commands as a shell does; programs that stay are killed with the test.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import path from "node:path";
-import { cleanEnv, eventually, OFFSTAGE, run, tempDir } from "./support.mjs";
+import { cleanEnv, eventually, OFFSTAGE, run, tempDir, withUs } from "./support.mjs";
 
 export const LONG_MS = 60_000;
 
@@ -18,15 +19,16 @@ export const offstage = (args, { cwd, env = cleanEnv(), input, ms = LONG_MS } = 
 
 /** A command that stays. */
 export class Background {
-	constructor(t, command, args, { cwd, env = cleanEnv() } = {}) {
+	constructor(t, command, args, { cwd, env = cleanEnv(), stdin = "ignore" } = {}) {
 		this.out = "";
-		this.child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+		this.child = spawn(...withUs(command, args), { cwd, env, stdio: [stdin, "pipe", "pipe"] });
 		this.pid = this.child.pid;
 		for (const stream of [this.child.stdout, this.child.stderr]) {
 			stream.setEncoding("utf8").on("data", (text) => (this.out += text));
 		}
+		this.ended = null;
 		this.exit = new Promise((resolve) =>
-			this.child.on("close", (code, signal) => resolve({ code, signal })),
+			this.child.on("close", (code, signal) => resolve((this.ended = { code, signal }))),
 		);
 		t.after(async () => {
 			this.kill("SIGKILL");
@@ -35,10 +37,15 @@ export class Background {
 	}
 
 	/** Waits until it has said `pattern`; answers the match. */
-	says(pattern, ms = LONG_MS) {
-		return eventually(`it says ${pattern}`, () => this.out.match(pattern), ms).catch((error) => {
+	async says(pattern, ms = LONG_MS) {
+		const match = () => this.out.match(pattern);
+		try {
+			await eventually(`it says ${pattern}`, () => this.ended || match(), ms);
+			assert.ok(match(), `it ended (${JSON.stringify(this.ended)}) without ${pattern}`);
+		} catch (error) {
 			throw new Error(`${error.message}; it said:\n${this.out}`);
-		});
+		}
+		return match();
 	}
 
 	kill(signal) {

@@ -84,10 +84,14 @@ export function copyApp(name) {
 	return dir;
 }
 
+/** A command and its arguments that end with this process, also when that is killed (ctest's way with a test
+ * that takes too long). */
+export const withUs = (command, args) => ["setpriv", ["--pdeathsig", "KILL", "--", command, ...args]];
+
 /** Runs a command to its end. Never throws for its exit code. */
 export function run(command, args, { env = cleanEnv(), cwd, input = "", ms = STEP_MS } = {}) {
 	return new Promise((resolve, reject) => {
-		const child = spawn(command, args, { env, cwd });
+		const child = spawn(...withUs(command, args), { env, cwd });
 		const timer = setTimeout(() => child.kill("SIGKILL"), ms);
 		let stdout = "";
 		let stderr = "";
@@ -206,7 +210,7 @@ export class Program {
 		this.stderr = "";
 		const [name, value] = this.mark.split("=");
 		// A process group of its own, as a shell gives it: Ctrl-C goes to all of it.
-		this.#child = spawn(OFFSTAGE, ["start", "--port", "0", "--stage", stage, ...args], {
+		this.#child = spawn(...withUs(OFFSTAGE, ["start", "--port", "0", "--stage", stage, ...args]), {
 			cwd: dir,
 			env: cleanEnv({
 				HOME: this.home,
