@@ -270,7 +270,7 @@ test("JWT authorizers", async (t) => {
 				[`${head}.${body}.${signature}A`, SIGNATURE],
 				[`${head}.${body}. ${signature}`, BASE64],
 				[`${head}.${body}.${signature.slice(4)}`, SIGNATURE],
-				[`${head}..${signature}`, PAYLOAD],
+				[`${head}..${signature}`, SIGNATURE],
 				[`.${body}.${signature}`, BASE64],
 				[`${head}.${body}.`, BASE64],
 			]) {
