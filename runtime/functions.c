@@ -17,6 +17,7 @@
 #include "runtime/function_spec.h"
 
 #define SAVING_MS 5
+#define KEEP_MS 200 /* after the last build: answers and further saves go first */
 #define STREAM_WINDOW (1024 * 1024) /* bytes on their way to the emulator, per stream */
 
 struct function {
@@ -50,6 +51,7 @@ struct functions {
 	struct function *all; /* by name */
 	struct list streams;
 	struct timer *timer; /* while a file is being saved */
+	struct timer *keeper; /* writes what was built to the cache */
 	char *region, *endpoint;
 	bool closing;
 	void (*done)(void *ctx);
@@ -169,6 +171,9 @@ static void on_built(void *ctx, bool changed, double ms)
 	if (good && (changed || !f->fleet)) {
 		load(f);
 	}
+	if (good && ms > 0) {
+		timer_arm(f->owner->keeper, KEEP_MS);
+	}
 	serve(f, &f->asked, good);
 	if (!list_empty(&f->late)) {
 		/* Not from inside the target's own call. */
@@ -213,6 +218,16 @@ void functions_refresh(struct functions *fs)
 	}
 	if (again) {
 		timer_arm(fs->timer, SAVING_MS);
+	}
+}
+
+static void keep_all(void *ctx)
+{
+	struct functions *fs = ctx;
+	watch_drain(fs->config.watch);
+	struct function *f, *next;
+	HASH_ITER (hh, fs->all, f, next) {
+		target_keep(f->target);
 	}
 }
 
@@ -460,6 +475,7 @@ struct functions *functions_open(const struct functions_config *config)
 	fs->config = *config;
 	list_init(&fs->streams);
 	fs->timer = timer_open(config->loop, on_timer, fs);
+	fs->keeper = timer_open(config->loop, keep_all, fs);
 	struct fleet_config fleet = { .loop = config->loop,
 		.tools = { config->node, config->runtime_dir, config->inspect_port },
 		.max_workers = config->max_workers,
@@ -482,6 +498,7 @@ static void on_toolchain_closed(void *ctx)
 		stream_free(container_of(list_first(&fs->streams), struct stream, link));
 	}
 	timer_close(fs->timer);
+	timer_close(fs->keeper);
 	free(fs->region);
 	free(fs->endpoint);
 	free(fs);
@@ -500,6 +517,8 @@ void functions_close(struct functions *fs, void (*done)(void *ctx), void *ctx)
 	fs->done = done;
 	fs->ctx = ctx;
 	timer_stop(fs->timer);
+	timer_stop(fs->keeper);
+	keep_all(fs);
 	struct function *f, *next;
 	HASH_ITER (hh, fs->all, f, next) {
 		function_free(f);

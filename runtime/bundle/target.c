@@ -22,6 +22,7 @@ struct target {
 	struct building *building;
 	bool tried; /* the cache was looked at, or a build has ended */
 	bool ok;
+	bool unkept; /* the cache does not have it yet */
 	char *root, *handler, *message, *problem;
 };
 
@@ -101,7 +102,7 @@ static bool use_cache(struct target *t)
 	return true;
 }
 
-static void keep(const struct target *t)
+static void write_cache(const struct target *t)
 {
 	struct buf question = BUF_INIT(1024 * 1024), result = BUF_INIT(64 * 1024);
 	struct err err = ERR_INIT;
@@ -116,6 +117,15 @@ static void keep(const struct target *t)
 	}
 	buf_fini(&question);
 	buf_fini(&result);
+}
+
+void target_keep(struct target *t)
+{
+	/* A build whose inputs went on changing is of no use to a later run. */
+	if (t->unkept && !t->building && inputs_check(t->inputs) == INPUTS_SAME) {
+		t->unkept = false;
+		write_cache(t);
+	}
 }
 
 static void on_report(void *ctx, const struct build_report *r)
@@ -140,11 +150,8 @@ static void on_report(void *ctx, const struct build_report *r)
 		set(&t->message, r->message);
 		set(&t->problem, r->problem);
 	}
+	t->unkept = r->ok && t->bundler->cached;
 	t->config.on_built(t->config.ctx, changed, r->ms);
-	/* A build whose inputs went on changing is of no use to a later run. */
-	if (r->ok && t->bundler->cached && inputs_check(t->inputs) == INPUTS_SAME) {
-		keep(t);
-	}
 }
 
 static void begin(struct target *t)

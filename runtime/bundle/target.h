@@ -32,6 +32,9 @@ void target_destroy(struct target *t);
 enum target_state target_check(struct target *t);
 /* Whether the latest build succeeded. */
 bool target_is_good(const struct target *t);
+/* After a watch_drain. Writes what came out to the cache, unless the cache has it or files have changed since;
+ * a build does not do so itself, because whoever waits for it goes first. */
+void target_keep(struct target *t);
 const char *target_root(const struct target *t);
 const char *target_handler(const struct target *t);
 /* Of a broken one: one line; and what the terminal shows. */
