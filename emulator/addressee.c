@@ -118,7 +118,9 @@ static bool has_function(const struct model *m, const char *name, struct arena *
 {
 	struct function_name parsed;
 	struct function_name_fault fault;
-	return name && function_name_parse(m, span_of(name), NULL, arena, &parsed, &fault) &&
+	return name &&
+	       function_name_parse(
+		       m, span_of(name), NULL, FUNCTION_NAME_MAX_INVOKE, arena, &parsed, &fault) &&
 	       parsed.function;
 }
 

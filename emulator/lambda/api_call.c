@@ -5,7 +5,7 @@
 #include "proxy/base/encode.h"
 #include "proxy/base/json.h"
 
-#define MAX_CONTEXT 3583
+#define MAX_CONTEXT 3583 /* of base64; the texts of its refusals are unconfirmed */
 
 /* Paths. */
 
@@ -94,7 +94,11 @@ void api_call_init(struct api_call *c, struct http_exchange *x)
 bool api_call_find(struct api_call *c, const struct model *m)
 {
 	struct function_name_fault fault;
-	if (function_name_parse(m, c->text, c->qualifier, c->r->arena, &c->name, &fault)) {
+	size_t max = c->operation == API_INVOKE || c->operation == API_INVOKE_ASYNC ||
+				     c->operation == API_INVOKE_STREAM
+			     ? FUNCTION_NAME_MAX_INVOKE
+			     : FUNCTION_NAME_MAX;
+	if (function_name_parse(m, c->text, c->qualifier, max, c->r->arena, &c->name, &fault)) {
 		return true;
 	}
 	api_error_reply(c->x, fault.status, fault.type, "%s", fault.message);
@@ -114,12 +118,30 @@ const char *api_call_missing_arn(const struct api_call *c, const struct model *m
 
 /* What is sent along. */
 
-static bool only_space(const char *from, const char *end)
+static const char *skip_space(const char *from, const char *end)
 {
 	while (from < end && (*from == ' ' || *from == '\t' || *from == '\n' || *from == '\r')) {
 		from++;
 	}
-	return from == end;
+	return from;
+}
+
+/* The character that begins there, and its code; a byte that begins none stands for itself. */
+static struct span character_at(struct span text, size_t at, unsigned *code)
+{
+	unsigned char first = (unsigned char)text.ptr[at];
+	size_t n = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	n = n < text.len - at ? n : text.len - at;
+	struct span whole = span_n(text.ptr + at, n);
+	*code = first;
+	if (!utf8_valid(whole)) {
+		return SPAN("?");
+	}
+	*code = n == 1 ? first : first & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		*code = *code << 6 | ((unsigned char)whole.ptr[i] & 0x3f);
+	}
+	return whole;
 }
 
 /* Jackson's words, since that is what the service answers with. */
@@ -131,16 +153,14 @@ static void refuse_json(struct http_exchange *x, struct span body, size_t at)
 		column = body.ptr[i] == '\n' ? 1 : column + 1;
 		line += body.ptr[i] == '\n';
 	}
-	unsigned char c = (unsigned char)body.ptr[at];
+	unsigned code;
+	struct span c = character_at(body, at, &code);
 	api_error_reply(x, 400, "InvalidRequestContentException",
 		"Could not parse request body into json: Could not parse payload into json: "
-		"Unexpected character "
-		"('%c' (code %u)): expected a valid value (JSON String, Number, Array, Object or "
-		"token 'null', "
-		"'true' or 'false')\n at [Source: REDACTED "
-		"(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` "
-		"disabled); line: %u, column: %u]",
-		c, c, line, column);
+		"Unexpected character ('%.*s' (code %u)): expected a valid value (JSON String, "
+		"Number, Array, Object or token 'null', 'true' or 'false')\n at [Source: REDACTED "
+		"(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: %u, column: %u]",
+		SPAN_ARG(c), code, line, column);
 }
 
 /* Validity is all that counts here: the bytes go on as they came. Not json_parse: depth and NUL escapes are
@@ -161,7 +181,8 @@ bool api_call_read_payload(struct api_call *c, size_t max)
 	}
 	const char *end = NULL, *last = c->payload.ptr + c->payload.len;
 	cJSON *tree = cJSON_ParseWithLengthOpts(c->payload.ptr, c->payload.len, &end, 0);
-	bool valid = tree && only_space(end, last) && utf8_valid(c->payload);
+	end = tree ? skip_space(end, last) : end;
+	bool valid = tree && end == last && utf8_valid(c->payload);
 	cJSON_Delete(tree);
 	if (!valid) {
 		refuse_json(c->x, c->payload, end ? (size_t)(end - c->payload.ptr) : 0);
@@ -172,8 +193,14 @@ bool api_call_read_payload(struct api_call *c, size_t max)
 bool api_call_read_context(struct api_call *c)
 {
 	struct span header = http_header_get(c->r, "x-amz-client-context");
+	if (header.len > MAX_CONTEXT) {
+		api_error_reply(c->x, 400, "InvalidRequestContentException",
+			"Client context must be no more than %d bytes when Base64-encoded.",
+			MAX_CONTEXT);
+		return false;
+	}
 	struct buf text = BUF_INIT(MAX_CONTEXT);
-	bool fine = base64_decode(&text, header) && !text.overflow;
+	bool fine = base64_decode(&text, header);
 	AUTO_JSON cJSON *tree = fine && text.len ? json_parse(buf_span(&text), NULL) : NULL;
 	c->context = arena_span(c->r->arena, buf_span(&text));
 	buf_fini(&text);

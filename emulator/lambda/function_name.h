@@ -11,12 +11,16 @@ struct function_name {
 	const char *qualifier; /* NULL = none */
 };
 
-/* text is percent-decoded already, qualifier the query's (NULL = none). False with the error that the
- * service would give: its status, type and message. An unknown function is no error here, an unknown
- * alias is. */
+/* How long a name may be: Invoke takes longer ones than the rest. */
+#define FUNCTION_NAME_MAX 140
+#define FUNCTION_NAME_MAX_INVOKE 256
+
+/* text is percent-decoded already and at most max long, qualifier the query's (NULL = none). False with
+ * the error that the service would give: its status, type and message. An unknown function or version is
+ * no error here, an unknown alias is. */
 struct function_name_fault {
 	int status;
 	const char *type, *message;
 };
-bool function_name_parse(const struct model *m, struct span text, const char *qualifier,
+bool function_name_parse(const struct model *m, struct span text, const char *qualifier, size_t max,
 	struct arena *arena, struct function_name *out, struct function_name_fault *fault);

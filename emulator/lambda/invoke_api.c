@@ -99,8 +99,9 @@ static void invoke(struct invoke_api *api, struct api_call *c)
 		return;
 	}
 	later = later || c->operation == API_INVOKE_ASYNC;
+	/* Events carry no client context: it is not even looked at (5.1). */
 	if (!api_call_read_payload(c, later ? API_MAX_ASYNC : API_MAX_SYNC) ||
-		!api_call_read_context(c)) {
+		(!later && !api_call_read_context(c))) {
 		return;
 	}
 	if (span_is(type, "DryRun")) {

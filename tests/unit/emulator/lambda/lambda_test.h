@@ -122,6 +122,12 @@ static inline struct model *rig_model(const char *functions)
 	"'" id "':{'Type':'AWS::Lambda::Function','Properties':{'FunctionName':'" id \
 	"','Runtime':'nodejs16.x','Handler':'" id ".handler'" more "}}"
 
+/* Version 1 of f, and an alias that means it. */
+#define RIG_ALIAS                                                                                 \
+	"'V':{'Type':'AWS::Lambda::Version','Properties':{'FunctionName':{'Ref':'f'}}},"          \
+	"'A':{'Type':'AWS::Lambda::Alias','Properties':{'FunctionName':{'Ref':'f'},'Name':'live'" \
+	",'FunctionVersion':'1'}}"
+
 static inline int rig_setup(void **state)
 {
 	struct rig *rig = xalloc(sizeof *rig);
@@ -135,10 +141,10 @@ static inline int rig_setup(void **state)
 		.on_start = rig_start,
 		.on_end = rig_end };
 	rig->lambda = lambda_create(&rig->loop, &rig->clock, &dispatch);
-	rig->model = rig_model(
-		RIG_FUNCTION("f", "") "," RIG_FUNCTION("slow", ",'Timeout':30") "," RIG_FUNCTION(
-			"two", ",'ReservedConcurrentExecutions':2") "," RIG_FUNCTION("none",
-			",'ReservedConcurrentExecutions':0"));
+	rig->model = rig_model(RIG_FUNCTION("f", "") "," RIG_ALIAS "," RIG_FUNCTION(
+		"slow", ",'Timeout':30") "," RIG_FUNCTION("two",
+		",'ReservedConcurrentExecutions':2") "," RIG_FUNCTION("none",
+		",'ReservedConcurrentExecutions':0"));
 	lambda_set_model(rig->lambda, rig->model);
 	*state = rig;
 	return 0;

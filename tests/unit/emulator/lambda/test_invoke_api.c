@@ -105,6 +105,7 @@ static int bench_teardown(void **state)
 }
 
 #define F "/2015-03-31/functions/"
+#define STREAM "/2021-11-15/functions/f/response-streaming-invocations"
 #define ARN "arn:aws:lambda:us-east-1:123456789012:function:"
 
 static struct http_exchange *ask(
@@ -197,18 +198,242 @@ static void names(void **state)
 		{ "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Af%3A%24LATEST",
 			ARN "f:$LATEST" },
 		{ "f.handler", ARN "f" },
+		{ "arn:aws-us-gov:lambda:us-east-1:123456789012:function:f", ARN "f" },
+		{ "arn:aws:lambda:us-east-1:999999999999:function:f", ARN "f" },
+		{ "f:live", ARN "f:live" },
+		{ "f:1", ARN "f:1" },
+		{ "f?Qualifier=live", ARN "f:live" },
+		{ "f:live?Qualifier=live", ARN "f:live" },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		AUTO_FREE char *target = xasprintf(F "%s/invocations", cases[i].name);
+		int n = (int)strcspn(cases[i].name, "?");
+		AUTO_FREE char *target =
+			xasprintf(F "%.*s/invocations%s", n, cases[i].name, cases[i].name + n);
 		struct http_exchange *x = ask(b, "POST", target, "1");
 		assert_int_equal(b->rig->n_sent, 1);
 		AUTO_JSON cJSON *meta = json_parse(span_of(b->rig->meta[0]), NULL);
 		assert_string_equal(json_str(meta, "arn"), cases[i].arn);
 		lambda_on_result(b->rig->lambda, b->rig->wire_id[0], OK_META, SPAN("1"));
 		assert_int_equal(x->status, 200);
+		/* The version, never an alias (5.1). */
+		assert_string_equal(fake_value(x, "X-Amz-Executed-Version"),
+			strcmp(cases[i].arn, ARN "f:1") == 0 ? "1" : "$LATEST");
 		fake_exchange_free(x);
 		rig_free_sent(b->rig);
 	}
+}
+
+/* Texts that are no name, and names of what is not there (5.2, 5.3). */
+static void names_refused(void **state)
+{
+	struct bench *b = *state;
+	const struct {
+		const char *method, *name, *query;
+		int status;
+		const char *type, *says;
+	} cases[] = {
+		{ "POST", "a%20b", "", 400, "ValidationException",
+			"Value 'a b' at 'functionName' failed to satisfy constraint: Member must "
+			"satisfy "
+			"regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?" },
+		{ "POST", "arn:aws:s3:us-east-1:123456789012:function:f", "", 400,
+			"ValidationException", "at 'functionName'" },
+		{ "POST", "arn:azure:lambda:us-east-1:123456789012:function:f", "", 400,
+			"ValidationException", "at 'functionName'" },
+		{ "POST", "f:a:b", "", 400, "ValidationException", "at 'functionName'" },
+		{ "POST", "f:", "", 400, "ValidationException", "at 'functionName'" },
+		{ "POST", "f%00", "", 400, "ValidationException", "at 'functionName'" },
+		{ "POST", "f.handler%00", "", 400, "ValidationException", "at 'functionName'" },
+		{ "POST", "f", "?Qualifier=a%20b", 400, "ValidationException",
+			"Value 'a b' at 'qualifier'" },
+		{ "POST", "f", "?Qualifier=%24LATEST%24x", 404, "ResourceNotFoundException",
+			"Cannot find alias arn: " ARN "f:$LATEST$x" },
+		{ "POST", "f:2", "", 404, "ResourceNotFoundException",
+			"Function not found: " ARN "f:2" },
+		{ "GET", "f:2", "", 404, "ResourceNotFoundException",
+			"Function not found: " ARN "f:2" },
+		{ "GET", "nope", "?Qualifier=live", 404, "ResourceNotFoundException",
+			"Function not found: " ARN "nope:live" },
+		{ "POST", "twin.handler", "", 400, "InvalidParameterValueException",
+			"'twin.handler' is the handler of several functions, among them slow and "
+			"two" },
+	};
+	b->rig->model->functions[1].shown_handler = b->rig->model->functions[2].shown_handler =
+		"twin.handler";
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		AUTO_FREE char *target = xasprintf(F "%s%s%s", cases[i].name,
+			*cases[i].method == 'P' ? "/invocations" : "", cases[i].query);
+		struct http_exchange *x = ask(b, cases[i].method, target, "1");
+		assert_int_equal(x->status, cases[i].status);
+		assert_string_equal(fake_value(x, "x-amzn-ErrorType"), cases[i].type);
+		if (!strstr(buf_cstr(&x->body), cases[i].says)) {
+			fail_msg("%s: %s", cases[i].name, buf_cstr(&x->body));
+		}
+		fake_exchange_free(x);
+	}
+	assert_int_equal(b->rig->n_sent, 0);
+}
+
+/* 140 characters, but 256 for Invoke (5.2). */
+static void long_names(void **state)
+{
+	struct bench *b = *state;
+	char longest[260];
+	memset(longest, 'x', sizeof longest);
+	static const struct {
+		const char *method;
+		int length, status;
+	} cases[] = { { "GET", 140, 404 }, { "GET", 141, 400 }, { "POST", 256, 404 },
+		{ "POST", 257, 400 } };
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		AUTO_FREE char *target = xasprintf(F "%.*s%s", cases[i].length, longest,
+			*cases[i].method == 'P' ? "/invocations" : "");
+		struct http_exchange *x = ask(b, cases[i].method, target, "");
+		assert_int_equal(x->status, cases[i].status);
+		fake_exchange_free(x);
+	}
+}
+
+/* Base64 of at most 3583 characters, JSON within; an event has none (5.1). */
+static void client_contexts(void **state)
+{
+	struct bench *b = *state;
+	struct buf text = BUF_INIT(8192), encoded = BUF_INIT(8192);
+	/* 2685 bytes are 3580 of base64, and three more make it 3584. */
+	buf_addf(&text, "{\"custom\":{\"a\":\"%02666d\"}}", 0);
+	assert_int_equal(text.len, 2685);
+	base64_encode(&encoded, buf_span(&text));
+	struct http_exchange *x = fake_exchange("POST", F "f/invocations", "{}");
+	fake_header(x, "X-Amz-Client-Context", buf_cstr(&encoded));
+	invoke_api_request(b->api, x);
+	assert_int_equal(b->rig->n_sent, 1);
+	assert_non_null(strstr(b->rig->meta[0], "0000"));
+	lambda_on_result(b->rig->lambda, b->rig->wire_id[0], OK_META, SPAN("1"));
+	fake_exchange_free(x);
+	buf_add_str(&text, "   ");
+	buf_clear(&encoded);
+	base64_encode(&encoded, buf_span(&text));
+	const char *bad[] = { buf_cstr(&encoded), "e30", "not base64!", "W10=", "e30gew==" };
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		x = fake_exchange("POST", F "f/invocations", "{}");
+		fake_header(x, "X-Amz-Client-Context", bad[i]);
+		invoke_api_request(b->api, x);
+		assert_int_equal(x->status, 400);
+		assert_string_equal(
+			fake_value(x, "x-amzn-ErrorType"), "InvalidRequestContentException");
+		assert_non_null(strstr(buf_cstr(&x->body),
+			i ? "Client context must be a valid Base64" : "no more than 3583 bytes"));
+		fake_exchange_free(x);
+	}
+	x = fake_exchange("POST", F "f/invocations", "{}");
+	fake_header(x, "X-Amz-Invocation-Type", "Event");
+	fake_header(x, "X-Amz-Client-Context", "not base64!");
+	invoke_api_request(b->api, x);
+	assert_int_equal(x->status, 202);
+	assert_int_equal(b->rig->n_sent, 2);
+	assert_null(strstr(b->rig->meta[1], "clientContext"));
+	lambda_on_result(b->rig->lambda, b->rig->wire_id[1], OK_META, SPAN("1"));
+	fake_exchange_free(x);
+	buf_fini(&text);
+	buf_fini(&encoded);
+}
+
+/* The bytes go on as they came, also those that a parser would write otherwise (5.1); so do results, JSON
+ * or not (10.17). */
+static void payloads_are_passed_on(void **state)
+{
+	struct bench *b = *state;
+	static const char *const good[] = { "null", " { \"b\" : 1.0,\n\"a\":[ ] } \n",
+		"\"\\u0041\\/\"", "1e2", "true", "{\"a\":1,\"a\":2}" };
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		struct http_exchange *x = ask(b, "POST", F "f/invocations", good[i]);
+		assert_int_equal(b->rig->n_sent, 1);
+		assert_string_equal(b->rig->payload[0], good[i]);
+		lambda_on_result(b->rig->lambda, b->rig->wire_id[0], OK_META, SPAN("{ \"a\": x"));
+		assert_string_equal(buf_cstr(&x->body), "{ \"a\": x");
+		fake_exchange_free(x);
+		rig_free_sent(b->rig);
+	}
+	static const struct {
+		const char *body, *where;
+	} bad[] = {
+		{ "{\"a\":1}\n x", "('x' (code 120))" },
+		{ "{\"a\":1}\n x", "line: 2, column: 2]" },
+		{ "{} {}", "('{' (code 123))" },
+		{ "{\"a\":\xc5\xbd}", "('\xc5\xbd' (code 381))" },
+		{ "\"\xff\"", "Could not parse request body into json" },
+	};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		struct http_exchange *x = ask(b, "POST", F "f/invocations", bad[i].body);
+		assert_int_equal(x->status, 400);
+		assert_string_equal(
+			fake_value(x, "x-amzn-ErrorType"), "InvalidRequestContentException");
+		if (!strstr(buf_cstr(&x->body), bad[i].where)) {
+			fail_msg("%s", buf_cstr(&x->body));
+		}
+		fake_exchange_free(x);
+	}
+	assert_int_equal(b->rig->n_sent, 0);
+}
+
+/* A version, a log and an error are for who waits (5.1). */
+static void headers_of_202_and_204(void **state)
+{
+	struct bench *b = *state;
+	static const char *const types[] = { "Event", "DryRun" };
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		struct http_exchange *x = fake_exchange("POST", F "f/invocations", "{}");
+		fake_header(x, "X-Amz-Invocation-Type", types[i]);
+		fake_header(x, "X-Amz-Log-Type", "Tail");
+		invoke_api_request(b->api, x);
+		assert_int_equal(x->status, i ? 204 : 202);
+		assert_int_equal(strlen(fake_value(x, "x-amzn-RequestId")), 36);
+		static const char *const absent[] = { "X-Amz-Executed-Version", "X-Amz-Log-Result",
+			"X-Amz-Function-Error", "Content-Type" };
+		for (size_t k = 0; k < COUNT_OF(absent); k++) {
+			assert_string_equal(fake_value(x, absent[k]), "");
+		}
+		assert_int_equal(x->body.len, 0);
+		fake_exchange_free(x);
+	}
+	assert_int_equal(b->rig->n_sent, 1);
+	lambda_on_result(b->rig->lambda, b->rig->wire_id[0], OK_META, SPAN("1"));
+}
+
+static void values_refused(void **state)
+{
+	struct bench *b = *state;
+	static const struct {
+		const char *target, *header, *value, *says;
+	} cases[] = {
+		{ F "f/invocations", "X-Amz-Invocation-Type", "event",
+			"Value 'event' at 'invocationType' failed to satisfy constraint: Member "
+			"must "
+			"satisfy enum value set: [RequestResponse, DryRun, Event]" },
+		{ F "f/invocations", "X-Amz-Log-Type", "All",
+			"Value 'All' at 'logType' failed to satisfy constraint: Member must "
+			"satisfy enum "
+			"value set: [Tail, None]" },
+		{ STREAM, "X-Amz-Invocation-Type", "Event",
+			"Value 'Event' at 'invocationType' failed to satisfy constraint: Member "
+			"must "
+			"satisfy enum value set: [RequestResponse, DryRun]" },
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct http_exchange *x = fake_exchange("POST", cases[i].target, "{}");
+		fake_header(x, cases[i].header, cases[i].value);
+		invoke_api_request(b->api, x);
+		assert_int_equal(x->status, 400);
+		assert_string_equal(fake_value(x, "x-amzn-ErrorType"), "ValidationException");
+		assert_non_null(strstr(buf_cstr(&x->body), cases[i].says));
+		fake_exchange_free(x);
+	}
+	struct http_exchange *x = fake_exchange("POST", STREAM, "{}");
+	fake_header(x, "X-Amz-Invocation-Type", "DryRun");
+	invoke_api_request(b->api, x);
+	assert_int_equal(x->status, 204);
+	fake_exchange_free(x);
+	assert_int_equal(b->rig->n_sent, 0);
 }
 
 static void errors(void **state)
@@ -218,8 +443,8 @@ static void errors(void **state)
 		"{\"Message\":\"Function not found: " ARN "nope:$LATEST\",\"Type\":\"User\"}");
 	answer_of(b, "GET", F "nope", "", 404, "ResourceNotFoundException",
 		"{\"Message\":\"Function not found: " ARN "nope\",\"Type\":\"User\"}");
-	answer_of(b, "POST", F "f:live/invocations", "{}", 404, "ResourceNotFoundException",
-		"{\"Message\":\"Cannot find alias arn: " ARN "f:live\",\"Type\":\"User\"}");
+	answer_of(b, "POST", F "f:gone/invocations", "{}", 404, "ResourceNotFoundException",
+		"{\"Message\":\"Cannot find alias arn: " ARN "f:gone\",\"Type\":\"User\"}");
 	answer_of(b, "POST", F "f:$LATEST/invocations?Qualifier=1", "{}", 400,
 		"InvalidParameterValueException",
 		"{\"Type\":\"User\",\"message\":\"The derived qualifier from the function name "
@@ -262,18 +487,40 @@ static void denied(void **state)
 	assert_int_equal(b->rig->n_sent, 0);
 }
 
-static void too_large(void **state)
+/* 6291456 bytes when somebody waits, 1 MiB when nobody does; one more is too large (5.1, 5.3). */
+static void sizes(void **state)
 {
 	struct bench *b = *state;
-	struct http_exchange *x = fake_exchange("POST", F "f/invocations", "");
 	AUTO_FREE char *body = xalloc(6291457);
-	x->request.body = span_n(body, 6291457);
-	invoke_api_request(b->api, x);
-	assert_int_equal(x->status, 413);
-	assert_string_equal(buf_cstr(&x->body), "{\"Type\":\"User\",\"message\":\"Request must be "
-						"smaller than 6291456 bytes for the "
-						"InvokeFunction operation\"}");
-	fake_exchange_free(x);
+	memset(body, '1', 6291457);
+	static const struct {
+		const char *type;
+		size_t length;
+		int status; /* 0 = it runs */
+	} cases[] = { { "RequestResponse", 6291456, 0 }, { "RequestResponse", 6291457, 413 },
+		{ "Event", 1048576, 202 }, { "Event", 1048577, 413 } };
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct http_exchange *x = fake_exchange("POST", F "f/invocations", "");
+		fake_header(x, "X-Amz-Invocation-Type", cases[i].type);
+		x->request.body = span_n(body, cases[i].length);
+		invoke_api_request(b->api, x);
+		assert_int_equal(x->status, cases[i].status);
+		if (cases[i].status == 413) {
+			AUTO_FREE char *text = xasprintf(
+				"{\"Type\":\"User\",\"message\":\"Request must be smaller than %zu "
+				"bytes for the InvokeFunction operation\"}",
+				cases[i].length - 1);
+			assert_string_equal(buf_cstr(&x->body), text);
+			assert_string_equal(fake_value(x, "x-amzn-ErrorType"),
+				"RequestEntityTooLargeException");
+		} else {
+			assert_int_equal(b->rig->n_sent, 1);
+			assert_int_equal(strlen(b->rig->payload[0]), cases[i].length);
+			lambda_on_result(b->rig->lambda, b->rig->wire_id[0], OK_META, SPAN("1"));
+			rig_free_sent(b->rig);
+		}
+		fake_exchange_free(x);
+	}
 }
 
 static void throttled_and_unserved(void **state)
@@ -426,8 +673,6 @@ static void frames(void **state)
 	buf_fini(&hex);
 }
 
-#define STREAM "/2021-11-15/functions/f/response-streaming-invocations"
-
 static bool body_has(struct http_exchange *x, const char *text)
 {
 	return memmem(x->body.ptr, x->body.len, text, strlen(text)) != NULL;
@@ -568,9 +813,15 @@ int main(void)
 		TEST(function_error_with_log),
 		TEST(dry_run),
 		TEST(names),
+		TEST(names_refused),
+		TEST(long_names),
+		TEST(client_contexts),
+		TEST(payloads_are_passed_on),
+		TEST(headers_of_202_and_204),
+		TEST(values_refused),
 		TEST(errors),
 		TEST(denied),
-		TEST(too_large),
+		TEST(sizes),
 		TEST(throttled_and_unserved),
 		TEST(client_goes_first),
 		TEST(emulator_goes_first),
