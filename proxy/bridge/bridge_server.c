@@ -4,7 +4,9 @@
  * Failures:
  *   - the upgrade is refused or breaks off: the greeting peer is freed, nobody hears of it;
  *   - HELLO with a wrong token or version: BYE with the reason, then closed, nobody hears of it;
- *   - no HELLO within 5 s: cut;
+ *   - no HELLO within 5 s, TLS and upgrade included: cut;
+ *   - too many who have not said HELLO: for each that comes, one of them is cut, the oldest of the address that has
+ *     most, so that a flood starves itself and not an agent that comes from elsewhere;
  *   - the link breaks: on_link(false), the peer waits grace_ms for a HELLO with its session id;
  *   - it comes back: on_link(true), the rest is sent again; an older socket that still looks open is cut;
  *   - it does not: on_gone. */
@@ -12,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/base/digest.h"
@@ -22,6 +25,7 @@
 
 #define SESSION_ID_LEN 32
 #define HELLO_MS 5000
+#define GREETING_MAX 64 /* how many may be about to say HELLO */
 
 /* greeting: no HELLO yet. known: on_agent was called. leaving: BYE is on its way out. */
 enum peer_state {
@@ -36,6 +40,7 @@ struct bridge_peer {
 	enum peer_state state;
 	char session_id[SESSION_ID_LEN + 1];
 	char name[64];
+	char address[INET6_ADDRSTRLEN]; /* it came from; "" = not known */
 	struct session *session;
 	struct wslink *link; /* NULL while the connection is down */
 	struct timer *timer; /* HELLO, grace or leaving deadline */
@@ -218,6 +223,10 @@ static void on_message(void *ctx, const struct wire_message *m)
 		}
 		return;
 	}
+	if (p->state == PEER_GREETING) {
+		peer_leave(p, "hello", "HELLO comes first");
+		return;
+	}
 	p->server->config.on_message(p->server->config.ctx, p, m);
 }
 
@@ -277,11 +286,53 @@ static void on_closed(void *ctx, struct link *l, const char *why)
 	s->config.on_link(s->config.ctx, p, false, why);
 }
 
-/* Somebody new, with a socket that is to be bound. */
-static struct wslink *greeter(struct bridge_server *s)
+static size_t count_greeting(const struct bridge_server *s, const char *address)
 {
+	size_t n = 0;
+	LIST_FOR (node, &s->peers) {
+		struct bridge_peer *p = container_of(node, struct bridge_peer, in_server);
+		n += p->state == PEER_GREETING && (!address || strcmp(p->address, address) == 0);
+	}
+	return n;
+}
+
+static void make_room(struct bridge_server *s)
+{
+	struct bridge_peer *victim = NULL;
+	size_t most = 0;
+	if (count_greeting(s, NULL) < GREETING_MAX) {
+		return;
+	}
+	LIST_FOR (node, &s->peers) {
+		struct bridge_peer *p = container_of(node, struct bridge_peer, in_server);
+		size_t n = p->state == PEER_GREETING ? count_greeting(s, p->address) : 0;
+		if (n > most) {
+			most = n;
+			victim = p;
+		}
+	}
+	log_debug("bridge", "too many connections from '%s' that have not said HELLO",
+		victim->address);
+	peer_end(victim, "too many connections that have not said HELLO");
+}
+
+static void find_address(int fd, char *out, size_t size)
+{
+	struct sockaddr_storage peer;
+	socklen_t n = sizeof peer;
+	out[0] = '\0';
+	if (getpeername(fd, (struct sockaddr *)&peer, &n) == 0) {
+		uv_ip_name((struct sockaddr *)&peer, out, size);
+	}
+}
+
+/* Somebody new, with a socket that is to be bound. */
+static struct wslink *greeter(struct bridge_server *s, int fd)
+{
+	make_room(s);
 	struct bridge_peer *p = xalloc(sizeof *p);
 	struct wslink *w = xalloc(sizeof *w);
+	find_address(fd, p->address, sizeof p->address);
 	p->server = s;
 	p->session = session_create(on_message, p);
 	p->timer = timer_open(s->config.loop, on_timer, p);
@@ -296,10 +347,10 @@ static struct wslink *greeter(struct bridge_server *s)
 	return w;
 }
 
-static struct link *on_accept(void *ctx)
+static struct link *on_accept(void *ctx, int fd)
 {
 	struct bridge_server *s = ctx;
-	return s->closing ? NULL : &greeter(s)->link;
+	return s->closing ? NULL : &greeter(s, fd)->link;
 }
 
 /* --- public --------------------------------------------------------------------------------- */
@@ -365,7 +416,7 @@ bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
 		close(fd);
 		return false;
 	}
-	struct wslink *w = greeter(s);
+	struct wslink *w = greeter(s, fd);
 	s->source.adopting = &w->link;
 	struct lws *wsi = lws_adopt_socket_vhost_readbuf(vhost, fd, head.ptr, head.len);
 	if (s->source.adopting) {

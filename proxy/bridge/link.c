@@ -205,18 +205,22 @@ static int on_request(struct lws *wsi)
 	return lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ? -1 : 0;
 }
 
-/* Only ESTABLISHED binds: other reasons come with lws's own dummy sockets. */
+/* A socket of lws's own listener is somebody's from the beginning, so that whoever does not even finish the
+ * TLS handshake is known, and counted; an adopted one when it is a WebSocket. Other reasons come with lws's
+ * own dummy sockets. */
 static struct link *link_of(struct lws *wsi, enum lws_callback_reasons reason)
 {
 	struct link *l = lws_get_opaque_user_data(wsi);
-	if (l || reason != LWS_CALLBACK_ESTABLISHED) {
+	bool binds = reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED ||
+		     reason == LWS_CALLBACK_ESTABLISHED;
+	if (l || !binds) {
 		return l;
 	}
 	struct link_source *source = lws_context_user(lws_get_context(wsi));
 	if (source && !lws_is_ssl(wsi) && source->adopting) {
 		l = TAKE(source->adopting);
 	} else if (source && lws_is_ssl(wsi) && source->accept) {
-		l = source->accept(source->ctx);
+		l = source->accept(source->ctx, lws_get_socket_fd(wsi));
 	}
 	if (l) {
 		link_bind(l, wsi);
@@ -233,7 +237,7 @@ static int dispatch(
 		return on_request(wsi);
 	}
 	if (!l) {
-		/* Nobody's WebSocket, or a browser on the TLS port: closed. */
+		/* Nobody's: closed. */
 		return reason == LWS_CALLBACK_ESTABLISHED || reason == LWS_CALLBACK_HTTP ? -1 : 0;
 	}
 	switch (reason) {
@@ -243,6 +247,8 @@ static int dispatch(
 	case LWS_CALLBACK_RECEIVE:
 	case LWS_CALLBACK_CLIENT_RECEIVE:
 		return on_receive(l, in, len);
+	case LWS_CALLBACK_HTTP:
+		return -1; /* a browser on the TLS port */
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_CLIENT_WRITEABLE:
 		return on_writable(l);

@@ -54,8 +54,8 @@ extern const struct lws_protocols link_protocols[];
 struct link_source {
 	/* An adopted one: lws calls back from inside the adopt call, before it has returned the wsi. */
 	struct link *adopting;
-	/* One that came over TLS, by lws's own listener; NULL = not wanted. */
-	struct link *(*accept)(void *ctx);
+	/* One that comes over TLS, by lws's own listener, before its handshake; NULL = not wanted. */
+	struct link *(*accept)(void *ctx, int fd);
 	void *ctx;
 };
 

@@ -8,6 +8,8 @@
 #define MAX_EXTRA \
 	256 /* out-of-order arrivals remembered; more than large messages can be under way */
 
+#define HELLO_MAX (64u << 10)
+
 /* A message on its way out. Meta and payload stand behind the struct. */
 struct outgoing {
 	struct list link; /* in pending, active or unacked */
@@ -484,9 +486,17 @@ static size_t partial_bytes(const struct session *s)
 {
 	size_t n = 0;
 	LIST_FOR (node, &s->partial) {
-		n += container_of(node, struct incoming, link)->total_len;
+		const struct incoming *m = container_of(node, struct incoming, link);
+		n += (size_t)m->meta_len + m->total_len;
 	}
 	return n;
+}
+
+/* An honest peer never has more under way than the window and one large message, and, before it is known,
+ * than its HELLO. */
+static size_t partial_max(const struct session *s)
+{
+	return s->flowing ? SESSION_WINDOW + FRAME_MAX_MESSAGE + FRAME_MAX_META : HELLO_MAX;
 }
 
 /* The frame's message, made if this is its first frame. */
@@ -497,12 +507,12 @@ static int begin_body(struct session *s, const struct frame *f, struct err *err)
 	if (first == (m != NULL) || (m && m->type != f->type) || (!first && !f->seq)) {
 		return err_set(err, ERR_INVALID, "bridge frame out of place");
 	}
-	/* An honest peer never has more under way than the window and one large message. */
-	if (first && partial_bytes(s) + f->total_len > SESSION_WINDOW + FRAME_MAX_MESSAGE) {
+	size_t size = (size_t)f->meta_len + f->total_len;
+	if (first && partial_bytes(s) + size > partial_max(s)) {
 		return err_set(err, ERR_LIMIT, "too many unfinished messages");
 	}
 	if (first) {
-		m = xrealloc(NULL, sizeof *m + f->meta_len + f->total_len);
+		m = xrealloc(NULL, sizeof *m + size);
 		m->type = f->type;
 		m->id = f->id;
 		m->seq = f->seq;

@@ -3,7 +3,7 @@
 // OFFSTAGE_CUTS=20000 makes it a long test.
 
 import assert from "node:assert/strict";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { CLOUD, DEVELOPER, makeNet } from "./cable.mjs";
@@ -215,4 +215,60 @@ test("strangers are refused", async (t) => {
 	const control = await net.developer.run(["curl", "-s", `http://${CLOUD}:4510/_offstage/app`]);
 	assert.match(control.stdout, /bridge's token/);
 	await eventually("it still serves", async () => (await net.cloud.run(["curl", "-sf", `http://${CLOUD}:4510/console`])).code !== 7);
+});
+
+/** What holds connections and says nothing, each in its way: a socket, half a TLS handshake, a whole one, a WebSocket
+ * without HELLO. What is cut comes again at once. Says how many it holds. */
+const FLOOD = (host, port) => `
+const { connect } = require("node:net");
+const tls = require("node:tls");
+const target = { host: "${host}", port: ${port} };
+const CLIENT_HELLO = Buffer.from("16030102000100020003", "hex"); // it announces more than it sends
+const UPGRADE = "GET /bridge HTTP/1.1\\r\\nHost: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n" +
+	"Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\r\\n" +
+	"Sec-WebSocket-Protocol: offstage-bridge\\r\\n\\r\\n";
+const ways = [
+	() => connect(target),
+	() => connect(target, function () { this.write(CLIENT_HELLO); }),
+	() => tls.connect({ ...target, rejectUnauthorized: false }),
+	() => tls.connect({ ...target, rejectUnauthorized: false }, function () { this.write(UPGRADE); }),
+];
+let cuts = 0;
+function hold(way) {
+	const socket = way();
+	socket.on("error", () => {}).on("close", () => {
+		if (++cuts === 400) {
+			console.log("many were cut");
+		}
+		setTimeout(hold, 50, way);
+	});
+}
+for (let i = 0; i < 200; i++) {
+	hold(ways[i % ways.length]);
+}
+`;
+
+test("a flood of connections that say nothing starves nobody else", async (t) => {
+	const { home, env } = makeHome();
+	const net = await makeNet(t);
+	const options = { cwd: home, env: env() };
+	const serve = net.cloud.stays([OFFSTAGE, "serve", "--host", CLOUD], options);
+	const [url] = await serve.says(/wss:\/\/[^']+/);
+	const { port } = new URL(url.replace("wss:", "https:"));
+	const flood = net.developer.stays([process.execPath, "-e", FLOOD(CLOUD, port)], options);
+	await flood.says(/many were cut/);
+	const open = () => readdirSync(`/proc/${serve.pid}/fd`).length;
+	assert.ok(open() < 120, `${open()} descriptors: 64 who have not said HELLO, and what the program has itself`);
+
+	// From the flood's own address: the worst place.
+	const agent = net.developer.stays([OFFSTAGE, "connect", url], { ...options, cwd: copyApp("api-auth-auth0") });
+	const [, api] = await agent.says(/ApiEndpoint: (\S+)/);
+	await agent.says(/Listening for requests/);
+	const answer = await net.developer.run(["curl", "-s", `${api}/public`]);
+	assert.equal(answer.stdout, "Hello stranger!");
+	assert.ok(open() < 120, `${open()} descriptors`);
+	assert.doesNotMatch(agent.out, /lost/);
+	assert.equal((await flood.end("SIGKILL")).signal, "SIGKILL");
+	assert.equal((await agent.end("SIGTERM")).code, 0);
+	assert.equal((await serve.end("SIGTERM")).code, 0);
 });

@@ -255,6 +255,18 @@ static void test_malformed_frames_are_refused(void **state)
 		&(struct frame){ .type = LINK_ACK, .flags = 3, .id = 7 }, 0, true);
 	refuse("an invocation before HELLO",
 		&(struct frame){ .type = WIRE_INVOKE, .flags = 3, .seq = 1 }, 0, false);
+	refuse("much before HELLO",
+		&(struct frame){ .type = WIRE_INVOKE,
+			.flags = FRAME_FIRST,
+			.seq = 1,
+			.payload_len = 10,
+			.total_len = 64u << 10 | 1 },
+		10, false);
+	refuse("a large HELLO",
+		&(struct frame){ .type = WIRE_HELLO,
+			.flags = FRAME_FIRST | FRAME_LAST,
+			.meta_len = FRAME_MAX_META },
+		10, false);
 	refuse("an oversize message",
 		&(struct frame){ .type = WIRE_INVOKE,
 			.flags = FRAME_FIRST,
