@@ -99,6 +99,7 @@ struct auth_caller {
 	const char *session_name;
 	const char *session_policy; /* JSON text of a policy that must allow as well; "" = none */
 	int64_t expires_ms; /* 0 = never: long-term keys */
+	int64_t issued_ms; /* of temporary credentials; 0 = long-term keys, or not known */
 	bool guest;
 	bool is_static; /* --credentials user, also by GetSessionToken: allowed everything */
 };

@@ -105,7 +105,9 @@ static void assumed_caller(const struct store_credentials *c, const struct model
 	const char *slash = strrchr(c->role_arn, '/');
 	const char *name = role ? role->name : slash ? slash + 1 : c->role_arn;
 	const char *id = role ? role->id : principal_id(arena, "AROA", c->role_arn);
-	*out = (struct auth_caller){ .expires_ms = c->expires_ms, .guest = c->guest };
+	*out = (struct auth_caller){
+		.expires_ms = c->expires_ms, .issued_ms = c->issued_ms, .guest = c->guest
+	};
 	out->role_arn = arena_strdup(arena, c->role_arn);
 	out->session_name = arena_strdup(arena, c->session_name);
 	out->session_policy = arena_strdup(arena, c->session_policy);

@@ -286,7 +286,8 @@ static const char *mismatch(const struct policy_statement *s, const struct polic
 	bool undefined = false;
 	*failed = NULL;
 	if (!patterns_match(&s->actions, r->action, true, r, &undefined)) {
-		return "its Action does not match";
+		return s->actions.excluded ? "its NotAction holds the action"
+					   : "its Action does not match";
 	}
 	if (s->policy->kind == POLICY_TRUST) {
 		if (!principal_matches(s, r)) {
@@ -294,7 +295,8 @@ static const char *mismatch(const struct policy_statement *s, const struct polic
 		}
 	} else if (!patterns_match(&s->resources, r->resource, false, r, &undefined)) {
 		return undefined ? "its Resource holds a policy variable without a value"
-				 : "its Resource does not match";
+		       : s->resources.excluded ? "its NotResource holds the resource"
+					       : "its Resource does not match";
 	}
 	for (size_t i = 0; i < s->n_conditions; i++) {
 		if (!condition_holds(s->conditions[i], &r->keys, r->arena)) {

@@ -34,9 +34,17 @@ static void add_request(struct key_list *k, const struct http_request *r, struct
 	add_header(k, r, "referer", "aws:Referer", arena);
 }
 
-static void add_caller(struct key_list *k, const struct auth_caller *c)
+static const char *iso(int64_t ms, struct arena *arena)
+{
+	char *text = arena_alloc(arena, 25);
+	time_iso(text, ms);
+	return text;
+}
+
+static void add_caller(struct key_list *k, const struct auth_caller *c, struct arena *arena)
 {
 	const struct auth_iam *iam = &c->iam;
+	add(k, "aws:TokenIssueTime", c->issued_ms ? iso(c->issued_ms, arena) : NULL);
 	add(k, "aws:userid", iam->user_id);
 	add(k, "aws:PrincipalArn", *c->role_arn ? c->role_arn : iam->user_arn);
 	add(k, "aws:PrincipalAccount", iam->account_id);
@@ -55,15 +63,13 @@ struct condition_keys request_keys(const struct http_request *r, const struct au
 	int64_t now_ms, struct arena *arena)
 {
 	struct key_list *k = arena_alloc(arena, sizeof *k);
-	char *now = arena_alloc(arena, 25);
-	time_iso(now, now_ms);
-	add(k, "aws:CurrentTime", now);
+	add(k, "aws:CurrentTime", iso(now_ms, arena));
 	add(k, "aws:EpochTime", arena_printf(arena, "%lld", (long long)(now_ms / 1000)));
 	if (r) {
 		add_request(k, r, arena);
 	}
 	if (caller) {
-		add_caller(k, caller);
+		add_caller(k, caller, arena);
 	}
 	return (struct condition_keys){ k->at, k->n };
 }

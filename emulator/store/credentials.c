@@ -71,7 +71,7 @@ static void sweep(struct store *s)
 
 #define SELECT                                                                          \
 	"SELECT access_key, secret, session_token, expires_ms, role_arn, session_name," \
-	" identity_id, pool_id, amr, guest, session_policy FROM credentials"
+	" identity_id, pool_id, amr, guest, session_policy, issued_ms FROM credentials"
 
 static void load_row(struct store *s, sqlite3_stmt *row, struct arena *arena)
 {
@@ -85,6 +85,7 @@ static void load_row(struct store *s, sqlite3_stmt *row, struct arena *arena)
 		.amr = store_text(row, 8, arena),
 		.guest = sqlite3_column_int(row, 9),
 		.session_policy = store_text(row, 10, arena),
+		.issued_ms = sqlite3_column_int64(row, 11),
 	};
 	snprintf(c.access_key, sizeof c.access_key, "%s", store_text(row, 0, arena));
 	snprintf(c.secret, sizeof c.secret, "%s", store_text(row, 1, arena));
@@ -167,17 +168,18 @@ int store_credentials_issue(
 {
 	static const char SQL[] =
 		"INSERT INTO credentials(access_key, secret, session_token, expires_ms, role_arn,"
-		" session_name, identity_id, pool_id, amr, guest, session_policy)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+		" session_name, identity_id, pool_id, amr, guest, session_policy, issued_ms)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 	if (clock_now_ms(s->clock) - s->credentials->swept_ms >= SWEEP_EVERY_MS) {
 		sweep(s);
 	}
 	make_access_key(c->access_key, c->role_arn);
 	id_random(c->secret, sizeof c->secret - 1, ID_BASE64);
 	c->session_token = make_session_token(arena);
-	int rc = store_exec(s, err, SQL, "sssisssssis", c->access_key, c->secret, c->session_token,
+	c->issued_ms = clock_now_ms(s->clock);
+	int rc = store_exec(s, err, SQL, "sssisssssisi", c->access_key, c->secret, c->session_token,
 		c->expires_ms, c->role_arn, c->session_name, c->identity_id, c->pool_id, c->amr,
-		(int64_t)c->guest, c->session_policy);
+		(int64_t)c->guest, c->session_policy, c->issued_ms);
 	if (!rc) {
 		remember(s->credentials, c);
 	}

@@ -38,6 +38,7 @@ static const char *const MIGRATIONS[] = {
 	"CREATE TABLE tickets(kind TEXT NOT NULL, hash TEXT NOT NULL, value TEXT NOT NULL,"
 	" expires_ms INTEGER NOT NULL, PRIMARY KEY(kind, hash)) WITHOUT ROWID;"
 	"CREATE INDEX tickets_by_expiry ON tickets(expires_ms);",
+	"ALTER TABLE credentials ADD COLUMN issued_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* SQLite gives its -wal and -shm files the mode of the main one, so that one is made private

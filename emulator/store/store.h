@@ -65,7 +65,7 @@ struct store_credentials {
 	char access_key[21]; /* ASIA... (identity-and-auth.md 3.1) */
 	char secret[41];
 	const char *session_token;
-	int64_t expires_ms;
+	int64_t expires_ms, issued_ms; /* issued: 0 if a version that did not note it issued them */
 	const char *role_arn;
 	const char *session_name;
 	/* Cognito; "" otherwise */
@@ -74,7 +74,7 @@ struct store_credentials {
 	bool guest;
 	const char *session_policy; /* JSON text or "" */
 };
-/* Makes key, secret and token for the rest of *c (expires_ms set by the caller), persists them. */
+/* Makes key, secret, token and time of issue for the rest of *c, persists them. */
 int store_credentials_issue(struct store *s, struct store_credentials *c, struct arena *arena,
 	struct err *err) MUST_CHECK;
 /* The credentials of an access key, also expired ones for a while (so that the reason can be told);

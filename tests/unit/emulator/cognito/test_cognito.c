@@ -86,7 +86,7 @@ bool auth_verify_sigv4(struct auth *a, const struct http_request *r, const char 
 	(void)service;
 	(void)arena;
 	assert_int_equal(window_s, 900);
-	*out = (struct auth_caller){ .role_arn = AUTH_ROLE };
+	*out = (struct auth_caller){ .role_arn = AUTH_ROLE, .expires_ms = INT64_MAX };
 	out->iam.user_arn = "arn:aws:sts::123456789012:assumed-role/AuthRole/s";
 	out->iam.user_id = "AROAX:s";
 	out->iam.account_id = "123456789012";

@@ -207,6 +207,7 @@ static void credentials_have_their_shape_and_survive(void **state)
 	assert_string_equal(got->amr, "[\"authenticated\"]");
 	assert_string_equal(got->pool_id, POOL);
 	assert_int_equal(got->expires_ms, c.expires_ms);
+	assert_int_equal(got->issued_ms, now);
 	assert_null(store_credentials_find(f->store, "ASIAUNKNOWN"));
 }
 
@@ -376,6 +377,26 @@ static void another_programs_database_is_refused(void **state)
 	assert_non_null(strstr(f->err.msg, "belongs to another program"));
 }
 
+static void a_file_of_the_first_version_is_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct store_credentials c = issue(f, now + 3600000);
+	store_close(f->store);
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				 "ALTER TABLE credentials DROP COLUMN issued_ms; PRAGMA "
+				 "user_version=1",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	f->store = open_it(f);
+	const struct store_credentials *got = store_credentials_find(f->store, c.access_key);
+	assert_non_null(got);
+	assert_string_equal(got->secret, c.secret);
+	assert_int_equal(got->issued_ms, 0);
+}
+
 static void a_missing_folder_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -403,6 +424,7 @@ int main(void)
 		T(the_files_are_private),
 		T(a_file_that_is_no_database_is_refused_with_its_path),
 		T(another_programs_database_is_refused),
+		T(a_file_of_the_first_version_is_taken_over),
 		T(a_missing_folder_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
