@@ -12,6 +12,7 @@
 #include "proxy/base/list.h"
 #include "proxy/base/log.h"
 #include "proxy/net/curl_library.h"
+#include "proxy/net/http_upload.h"
 #include "proxy/net/scope.h"
 
 #define TIMEOUT_MS (30 * 1000)
@@ -48,7 +49,9 @@ struct http_call {
 	struct arena *arena; /* the answer's headers */
 	struct http_header answer_headers[HEADERS_MAX];
 	size_t n_answer_headers, head_size;
+	struct http_upload upload; /* a streamed body of the request */
 	struct buf body;
+	int64_t stated; /* bytes of the answer's body by its head; -1: not said */
 	size_t received; /* of the body */
 	bool added; /* curl knows it */
 	bool has_head;
@@ -149,6 +152,19 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
+/* A length that is none of our business to judge counts as not said: curl does. */
+static int64_t stated_length(const struct http_call *call, long status)
+{
+	uint64_t length;
+	for (size_t i = 0; i < call->n_answer_headers; i++) {
+		const struct http_header *h = &call->answer_headers[i];
+		if (span_iis(h->name, "content-length") && span_u64(h->value, INT64_MAX, &length)) {
+			return (int64_t)length;
+		}
+	}
+	return status == 204 || status == 304 ? 0 : -1;
+}
+
 static void on_head_complete(struct http_call *call)
 {
 	long status = 0;
@@ -157,6 +173,7 @@ static void on_head_complete(struct http_call *call)
 		return; /* 100 Continue and the like: the answer is still to come */
 	}
 	call->has_head = true;
+	call->stated = stated_length(call, status);
 	if (call->req.on_head) {
 		call->req.on_head(
 			call->req.ctx, (int)status, call->answer_headers, call->n_answer_headers);
@@ -220,6 +237,36 @@ static size_t on_body(char *ptr, size_t size, size_t n, void *ctx)
 	return call->canceled ? 0 : len;
 }
 
+/* --- a streamed request ------------------------------------------------------------------------ */
+
+static size_t on_upload(char *to, size_t size, size_t n, void *ctx)
+{
+	struct http_call *call = ctx;
+	if (call->canceled) {
+		return CURL_READFUNC_ABORT;
+	}
+	size_t taken = http_upload_read(&call->upload, to, size * n);
+	if (http_upload_drained(&call->upload) && call->req.on_drain) {
+		call->req.on_drain(call->req.ctx);
+	}
+	return call->upload.hungry ? CURL_READFUNC_PAUSE : taken;
+}
+
+static void set_streamed_body(struct http_call *call)
+{
+	curl_off_t length = call->req.body_length;
+	curl->easy_setopt(call->easy, CURLOPT_POST, 1L);
+	curl->easy_setopt(call->easy, CURLOPT_READFUNCTION, on_upload);
+	curl->easy_setopt(call->easy, CURLOPT_READDATA, call);
+	if (length >= 0) {
+		curl->easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, length);
+	}
+	/* What was sent cannot be sent again, as on a connection that turns out to be dead. */
+	curl->easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+/* --- the end ------------------------------------------------------------------------------------ */
+
 static void explain(const struct http_call *call, CURLcode rc, struct err *err)
 {
 	enum err_code code;
@@ -270,6 +317,7 @@ static void call_free(struct http_call *call)
 		curl->slist_free_all(call->headers);
 	}
 	arena_destroy(call->arena);
+	http_upload_fini(&call->upload);
 	buf_fini(&call->body);
 	free(call->method);
 	free(call->url);
@@ -297,6 +345,29 @@ static void add_to_curl(struct http_call *call)
 	ENSURE(curl->multi_add_handle(call->client->multi, call->easy) == CURLM_OK);
 }
 
+/* Out of curl before calling out, so that a message is not read again, and curl may go in there. */
+static void end(struct http_call *call, CURLcode rc)
+{
+	curl->multi_remove_handle(call->client->multi, call->easy);
+	call->added = false;
+	finish(call, rc);
+	call_free(call);
+}
+
+/* curl may wait for the end of a body whose answer is whole: a server that wants no more of it says
+ * "Connection: close" and leaves. */
+static struct http_call *find_answered_early(struct http_client *c)
+{
+	LIST_FOR (node, &c->calls) {
+		struct http_call *call = container_of(node, struct http_call, node);
+		if (call->req.streams_body && !call->upload.ended && call->has_head &&
+			!call->canceled && call->stated == (int64_t)call->received) {
+			return call;
+		}
+	}
+	return NULL;
+}
+
 static void carry_out_notes(struct http_client *c)
 {
 	LIST_FOR_SAFE (node, &c->calls) {
@@ -320,13 +391,15 @@ static void reap(struct http_client *c)
 		struct http_call *call;
 		CURLcode rc = msg->data.result;
 		curl->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
-		if (!call->canceled) {
-			/* Out of curl before calling out, so that the message is not read again. */
-			curl->multi_remove_handle(c->multi, call->easy);
-			call->added = false;
-			finish(call, rc);
+		if (call->canceled) {
+			call_free(call);
+		} else {
+			end(call, rc);
 		}
-		call_free(call);
+	}
+	struct http_call *early;
+	while (!c->scope.closing && (early = find_answered_early(c)) != NULL) {
+		end(early, CURLE_OK);
 	}
 	if (c->scope.closing) {
 		let_go(c);
@@ -372,6 +445,9 @@ static void set_headers(struct http_call *call)
 				  : xasprintf("%.*s;", SPAN_ARG(name));
 		add_line(call, line);
 	}
+	if (r->streams_body && r->body_length < 0) {
+		add_line(call, "Transfer-Encoding: chunked");
+	}
 	add_line(call, "Expect:");
 	if (!accept) {
 		add_line(call, "Accept:");
@@ -389,7 +465,9 @@ static void set_method(struct http_call *call)
 	/* RFC 9110 section 8.6: these say Content-Length: 0 rather than nothing. */
 	bool expects_body =
 		span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH");
-	if (r->has_body || expects_body) {
+	if (r->streams_body) {
+		set_streamed_body(call);
+	} else if (r->has_body || expects_body) {
 		curl->easy_setopt(call->easy, CURLOPT_POST, 1L);
 		curl->easy_setopt(call->easy, CURLOPT_POSTFIELDS, r->body.len ? r->body.ptr : "");
 		curl->easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
@@ -405,6 +483,7 @@ static void set_options(struct http_call *call)
 	curl->easy_setopt(e, CURLOPT_PRIVATE, call);
 	curl->easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
 	curl->easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl->easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl->easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl->easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl->easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -478,6 +557,7 @@ struct http_call *http_client_send(struct http_client *c, const struct http_clie
 	call->url = xstrdup(r->url);
 	ENSURE(is_clean(span_of(call->method)));
 	call->arena = arena_create();
+	http_upload_init(&call->upload);
 	buf_init(&call->body, call->req.max_body);
 	list_init(&call->node);
 	list_push_back(&c->calls, &call->node);
@@ -496,7 +576,8 @@ void http_call_cancel(struct http_call *call)
 
 /* --- pausing ---------------------------------------------------------------------------------- */
 
-/* curl delivers what it held back from within curl_easy_pause, hence not from http_call_pause. */
+/* curl delivers what it held back, and asks for more to send, from within curl_easy_pause: hence not from
+ * http_call_pause and http_call_write. */
 static void on_kick(uv_timer_t *handle)
 {
 	struct http_client *c = handle->data;
@@ -509,7 +590,8 @@ static void on_kick(uv_timer_t *handle)
 			call_free(call);
 		} else if (call->resumed && !call->canceled && call->added) {
 			call->resumed = false;
-			curl->easy_pause(call->easy, CURLPAUSE_CONT);
+			curl->easy_pause(
+				call->easy, call->paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 		}
 	}
 	c->running = false;
@@ -517,15 +599,37 @@ static void on_kick(uv_timer_t *handle)
 	scope_drop(&c->scope);
 }
 
+static void resume(struct http_call *call)
+{
+	call->resumed = true;
+	if (!call->client->scope.closing) {
+		uv_timer_start(&call->client->kick, on_kick, 0, 0);
+	}
+}
+
 void http_call_pause(struct http_call *call, bool paused)
 {
-	if (call->paused == paused) {
-		return;
-	}
+	bool resumes = call->paused && !paused;
 	call->paused = paused;
-	call->resumed = !paused;
-	if (!paused && !call->client->scope.closing) {
-		uv_timer_start(&call->client->kick, on_kick, 0, 0);
+	if (resumes) {
+		resume(call);
+	}
+}
+
+bool http_call_write(struct http_call *call, struct span bytes)
+{
+	bool more = http_upload_write(&call->upload, bytes);
+	if (call->upload.hungry && bytes.len) {
+		resume(call);
+	}
+	return more;
+}
+
+void http_call_end(struct http_call *call)
+{
+	call->upload.ended = true;
+	if (call->upload.hungry) {
+		resume(call);
 	}
 }
 

@@ -389,8 +389,9 @@ static void tls_start(struct tls_server *t)
 		dup2(fds[1], 1);
 		dup2(open("/dev/null", O_WRONLY), 2); /* it complains of the alert we want */
 		close(fds[0]);
+		/* It offers HTTP/2, which it does not speak: who takes it is lost. */
 		execlp("openssl", "openssl", "s_server", "-accept", "0", "-cert", t->cert, "-key",
-			key, "-www", (char *)NULL);
+			key, "-www", "-alpn", "h2,http/1.1", (char *)NULL);
 		_exit(127);
 	}
 	close(fds[1]);
