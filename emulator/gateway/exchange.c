@@ -280,8 +280,8 @@ static void route(struct exchange *e)
 
 /* --- beginning ------------------------------------------------------------------------------------------- */
 
-void exchange_begin(struct exchange_env *env, struct snapshot_api *api, const char *api_key,
-	bool starting, struct http_exchange *x)
+static struct exchange *create(struct exchange_env *env, struct snapshot_api *api,
+	const char *api_key, struct http_exchange *x)
 {
 	const struct http_request *http = http_request(x);
 	struct exchange *e = arena_alloc(http->arena, sizeof *e);
@@ -308,13 +308,59 @@ void exchange_begin(struct exchange_env *env, struct snapshot_api *api, const ch
 	http_on_gone(x, on_gone, e);
 	if (api) {
 		snapshot_hold(api->owner);
+	}
+	return e;
+}
+
+void exchange_begin(struct exchange_env *env, struct snapshot_api *api, const char *api_key,
+	bool starting, struct http_exchange *x)
+{
+	struct exchange *e = create(env, api, api_key, x);
+	if (api) {
 		route(e);
 	} else if (starting) {
 		exchange_refuse(e, 503, "starting", "the app's stacks are not there yet");
 	} else {
 		exchange_refuse(e, 404, "API",
-			arena_printf(http->arena, "the app no longer has an API '%s'", api_key));
+			arena_printf(e->http->arena, "the app no longer has an API '%s'", api_key));
 	}
+}
+
+/* --- streamed bodies ------------------------------------------------------------------------------------ */
+
+bool exchange_streams(const struct snapshot_api *api, const struct http_request *http)
+{
+	struct span path;
+	struct route_match match;
+	const struct model_stage *stage =
+		api && api->streams ? route_stage(api->api, http->path, &path) : NULL;
+	return stage && route_match(api->routes, http->method, path, &match) &&
+	       http_proxy_streams(match.route);
+}
+
+static void on_body(void *ctx, struct span piece)
+{
+	struct exchange *e = ctx;
+	http_proxy_body(e->proxy, piece);
+}
+
+static void on_body_end(void *ctx, const struct http_header *trailers, size_t n)
+{
+	(void)trailers;
+	(void)n;
+	struct exchange *e = ctx;
+	http_proxy_body_end(e->proxy);
+}
+
+/* Until the exchange is relayed its body waits, unread. */
+void exchange_begin_streamed(struct exchange_env *env, struct snapshot_api *api,
+	const char *api_key, struct http_exchange *x)
+{
+	struct exchange *e = create(env, api, api_key, x);
+	e->streamed = true;
+	http_stream_body(x, &(struct http_body_events){ on_body, on_body_end, e });
+	http_body_pause(x);
+	route(e);
 }
 
 void exchange_env_init(struct exchange_env *env, const struct gateway_config *config)

@@ -50,6 +50,7 @@ struct exchange {
 	/* Invoking and relaying. */
 	struct invocation *invocation;
 	struct http_proxy *proxy;
+	bool streamed; /* the body is still to come, and goes straight to the backend */
 	uint64_t deadline_ns;
 	struct list waiting; /* in env->waiting */
 };

@@ -232,6 +232,7 @@ static void relay(struct exchange *e)
 		.integration = e->match.route->integration,
 		.context = &e->context,
 		.path = e->path,
+		.streamed = e->streamed,
 		.whole = maps_bodies(e->match.route->integration),
 		.on_head = on_backend_head,
 		.on_failed = on_backend_failed,

@@ -55,6 +55,16 @@ static void on_request(void *ctx, struct http_exchange *x)
 	exchange_begin(&l->gateway->env, l->api, l->base.key, !l->gateway->current, x);
 }
 
+static bool on_head(void *ctx, struct http_exchange *x)
+{
+	struct api_listener *l = ctx;
+	if (!exchange_streams(l->api, http_request(x))) {
+		return false;
+	}
+	exchange_begin_streamed(&l->gateway->env, l->api, l->base.key, x);
+	return true;
+}
+
 /* A bad request never becomes an exchange, yet its answer looks like all others. */
 static void on_fault(void *ctx, enum http_fault fault, const char *detail, const char *peer,
 	struct http_reply *reply)
@@ -83,6 +93,7 @@ int gateway_listen(struct gateway *g, const char *api_key, unsigned port, struct
 	l->api = g->current ? snapshot_find(g->current, api_key) : NULL;
 	struct http_server_config server = { .ctx = l,
 		.on_request = on_request,
+		.on_head = on_head,
 		.fault = on_fault,
 		.max_head = MAX_HEAD,
 		.max_body = MAX_BODY,

@@ -262,6 +262,43 @@ static void on_backend_done(void *ctx, const struct err *err, int status, struct
 	}
 }
 
+/* --- a streamed request ------------------------------------------------------------------------- */
+
+bool http_proxy_streams(const struct model_route *route)
+{
+	const struct model_integration *in = route->integration;
+	return in && in->type == MODEL_HTTP_PROXY && route->authorization != MODEL_AUTH_IAM &&
+	       !mapping_reads_body(&in->request_mappings);
+}
+
+static void on_backend_takes_more(void *ctx)
+{
+	struct http_proxy *p = ctx;
+	http_body_resume(p->config.exchange);
+}
+
+void http_proxy_body(struct http_proxy *p, struct span piece)
+{
+	if (!http_call_write(p->call, piece)) {
+		http_body_pause(p->config.exchange);
+	}
+}
+
+void http_proxy_body_end(struct http_proxy *p)
+{
+	http_call_end(p->call);
+}
+
+/* -1: it comes in chunks. */
+static int64_t stated_length(const struct http_request *http)
+{
+	uint64_t length;
+	bool stated = span_u64(http_header_get(http, "content-length"), INT64_MAX, &length);
+	return stated ? (int64_t)length : -1;
+}
+
+/* --- the life of a call ------------------------------------------------------------------------- */
+
 struct http_proxy *http_proxy_start(const struct http_proxy_config *config)
 {
 	const struct http_request *http = config->context->event->http;
@@ -271,6 +308,9 @@ struct http_proxy *http_proxy_start(const struct http_proxy_config *config)
 	struct reply head;
 	struct http_client_request request = { .body = http->body,
 		.has_body = http->has_body,
+		.streams_body = config->streamed,
+		.body_length = config->streamed ? stated_length(http) : 0,
+		.on_drain = on_backend_takes_more,
 		.timeout_ms = config->integration->timeout_ms,
 		.max_body = MAX_ANSWER,
 		.on_head = on_backend_head,
@@ -281,6 +321,9 @@ struct http_proxy *http_proxy_start(const struct http_proxy_config *config)
 	request.headers = head.headers;
 	request.n_headers = head.n_headers;
 	p->call = http_client_send(config->client, &request);
+	if (config->streamed) {
+		http_body_resume(config->exchange);
+	}
 	return p;
 }
 

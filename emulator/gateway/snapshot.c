@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "emulator/gateway/cors.h"
+#include "emulator/gateway/http_proxy.h"
 #include "emulator/gateway/mapping.h"
 #include "proxy/base/alloc.h"
 
@@ -65,6 +66,9 @@ static int add_api(struct snapshot *s, const struct model_api *api, struct err *
 	}
 	if (check_integrations(api, err)) {
 		return -(int)ERR_INVALID;
+	}
+	for (size_t i = 0; i < api->n_routes; i++) {
+		view->streams |= http_proxy_streams(&api->routes[i]);
 	}
 	view->routes = route_table_create(api, err);
 	if (!view->routes) {

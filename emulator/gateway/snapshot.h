@@ -12,6 +12,7 @@ struct snapshot_api {
 	const struct model_api *api;
 	struct route_table *routes;
 	struct throttle *throttles; /* [stage][route] */
+	bool streams; /* some route passes requests' bodies on as they come */
 	struct snapshot *owner;
 };
 
