@@ -153,6 +153,9 @@ static void add_query(struct buf *out, const struct http_request *r, const struc
 static void add_value(struct buf *out, struct span value)
 {
 	value = span_trim(value);
+	if (value.len == 0) {
+		return;
+	}
 	size_t start = 0;
 	for (size_t i = 0; i < value.len; i++) {
 		if (!is_blank(value.ptr[i])) {
