@@ -291,7 +291,9 @@ static void on_timer(void *ctx)
 static void open_parts(struct agent *a)
 {
 	const struct agent_config *c = &a->config;
-	struct helper_config helper = { c->loop, c->node, c->runtime_dir };
+	struct helper_config helper = {
+		.loop = c->loop, .node = c->node, .runtime_dir = c->runtime_dir
+	};
 	a->helper = helper_open(&helper);
 	struct functions_config functions = { .loop = c->loop,
 		.helper = a->helper,

@@ -11,11 +11,14 @@
 #include "proxy/base/log.h"
 #include "proxy/net/timer.h"
 #include "runtime/pool/child.h"
+#include "runtime/pool/memory.h"
 
 #define MAX_ANSWER (64 * 1024 * 1024)
 #define MAX_REQUEST (8 * 1024 * 1024)
 #define STOP_GRACE_MS 1000
 #define MAX_TRIES 2
+#define MAX_MB 1024
+#define WEIGH_EVERY 64 /* answers: reading what the processes hold takes longer than a build may */
 
 struct question {
 	struct list link;
@@ -31,6 +34,8 @@ struct helper {
 	struct child *child; /* NULL: not running */
 	struct list open; /* struct question, oldest first */
 	uint64_t last_id;
+	unsigned unweighed; /* answers since its memory was looked at */
+	bool replace; /* another is to be started when this one has ended */
 	struct buf input; /* the start of an answer's line */
 	struct timer *timer; /* for what must not run inside helper_ask */
 	bool closing;
@@ -59,6 +64,21 @@ static struct question *find(struct helper *h, uint64_t id)
 	return NULL;
 }
 
+/* Between questions: plugins of the app may keep what they please. */
+static void weigh(struct helper *h)
+{
+	if (++h->unweighed < WEIGH_EVERY || !list_empty(&h->open) || !h->child || h->closing) {
+		return;
+	}
+	h->unweighed = 0;
+	unsigned mb = memory_above_mb(child_pid(h->child), h->config.max_mb);
+	if (mb > 0) {
+		log_info("bundle", "the helper holds %u MB; starting it again", mb);
+		h->replace = true;
+		child_stop(h->child, STOP_GRACE_MS);
+	}
+}
+
 static void on_line(struct helper *h, struct span line)
 {
 	struct err err = ERR_INIT;
@@ -71,6 +91,7 @@ static void on_line(struct helper *h, struct span line)
 	if (q) {
 		settle(q, answer, &err);
 	}
+	weigh(h);
 }
 
 static void on_answers(struct helper *h, struct span bytes)
@@ -131,7 +152,7 @@ static void on_ended(void *ctx, const struct child_end *end)
 		return;
 	}
 	log_info("bundle", "the helper ended: %s", why);
-	if (!list_empty(&h->open)) {
+	if (h->replace || !list_empty(&h->open)) {
 		timer_arm(h->timer, 0);
 	}
 }
@@ -177,9 +198,10 @@ static void on_timer(void *ctx)
 	struct helper *h = ctx;
 	struct err err = ERR_INIT;
 	bool fresh = !h->child;
-	if (h->closing || list_empty(&h->open)) {
+	if (h->closing || (list_empty(&h->open) && !h->replace)) {
 		return;
 	}
+	h->replace = false;
 	if (fresh && start(h, &err) != 0) {
 		fail_all(h, &err);
 		return;
@@ -203,6 +225,7 @@ struct helper *helper_open(const struct helper_config *config)
 {
 	struct helper *h = xalloc(sizeof *h);
 	h->config = *config;
+	h->config.max_mb = config->max_mb ? config->max_mb : MAX_MB;
 	list_init(&h->open);
 	buf_init(&h->input, MAX_ANSWER);
 	h->timer = timer_open(config->loop, on_timer, h);

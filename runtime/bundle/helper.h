@@ -1,6 +1,6 @@
 /* The resident Node process that synthesizes apps and bundles handlers (bundle/builder). Started at the
  * first request, so that a warm start needs none; started again if it dies, and then asked again, once per
- * request. */
+ * request. One that has grown too large is replaced when nobody waits for it. */
 #pragma once
 
 #include <uv.h>
@@ -18,6 +18,7 @@ struct helper_config {
 	uv_loop_t *loop;
 	const char *node; /* both strings must outlive it */
 	const char *runtime_dir; /* bundle/builder/builder.mjs lies below */
+	unsigned max_mb; /* that it and esbuild may hold; 0 = 1024 */
 };
 
 struct helper *helper_open(const struct helper_config *config);

@@ -97,7 +97,9 @@ static void open_parts(struct fixture *fx)
 	fx->watch = watch_open(&watch, &err);
 	assert_non_null(fx->watch);
 	assert_int_equal(watch_tree(fx->watch, fx->dir, &err), 0);
-	struct helper_config helper = { &fx->loop, "node", OFFSTAGE_SOURCE_DIR "/runtime" };
+	struct helper_config helper = {
+		.loop = &fx->loop, .node = "node", .runtime_dir = OFFSTAGE_SOURCE_DIR "/runtime"
+	};
 	fx->helper = helper_open(&helper);
 	struct functions_config config = { .loop = &fx->loop,
 		.helper = fx->helper,
