@@ -80,8 +80,38 @@ static void user_caller(const struct user *u, const char *access_key, int64_t ex
 	out->iam.caller_id = out->iam.user_id;
 }
 
+/* ["a","b"] without escapes, as nearly every list is, is cut out of a copy; NULL if it is not. */
+static const char *const *plain_list(const char *text, struct arena *arena)
+{
+	size_t len = strlen(text);
+	if (*text != '[' || strchr(text, '\\')) {
+		return NULL;
+	}
+	/* Each string takes two quotes, and the last of them ends the list. */
+	const char **out = arena_alloc(arena, (len / 2 + 1) * sizeof *out);
+	size_t n = 0;
+	char *at = arena_strndup(arena, text, len) + 1;
+	while (*at == '"') {
+		char *end = strchr(++at, '"');
+		if (!end || (end[1] != ',' && end[1] != ']')) {
+			return NULL;
+		}
+		out[n++] = at;
+		*end = '\0';
+		if (end[1] == ']') {
+			return end[2] ? NULL : out;
+		}
+		at = end + 2;
+	}
+	return NULL;
+}
+
 static const char *const *amr_list(const char *text, struct arena *arena)
 {
+	const char *const *plain = plain_list(text, arena);
+	if (plain) {
+		return plain;
+	}
 	struct err err = ERR_INIT;
 	AUTO_JSON cJSON *list = *text ? json_parse(span_of(text), &err) : NULL;
 	if (!cJSON_IsArray(list)) {
@@ -95,6 +125,20 @@ static const char *const *amr_list(const char *text, struct arena *arena)
 		}
 	}
 	return out;
+}
+
+static const char *joined(struct arena *arena, const char *const *parts, size_t n)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++) {
+		len += strlen(parts[i]);
+	}
+	char *text = arena_alloc(arena, len + 1);
+	char *at = text;
+	for (size_t i = 0; i < n; i++) {
+		at = stpcpy(at, parts[i]);
+	}
+	return text;
 }
 
 /* The role's name is what follows the last '/': assumed-role ARNs drop the path. */
@@ -113,10 +157,11 @@ static void assumed_caller(const struct store_credentials *c, const struct model
 	out->session_policy = arena_strdup(arena, c->session_policy);
 	out->iam.access_key = arena_strdup(arena, c->access_key);
 	out->iam.account_id = arena_strdup(arena, model->account);
-	out->iam.user_id = arena_printf(arena, "%s:%s", id, c->session_name);
+	out->iam.user_id = joined(arena, (const char *[]){ id, ":", c->session_name }, 3);
 	out->iam.caller_id = out->iam.user_id;
-	out->iam.user_arn = arena_printf(
-		arena, "arn:aws:sts::%s:assumed-role/%s/%s", model->account, name, c->session_name);
+	const char *const user[] = { "arn:aws:sts::", model->account, ":assumed-role/", name, "/",
+		c->session_name };
+	out->iam.user_arn = joined(arena, user, COUNT_OF(user));
 	if (*c->identity_id) {
 		out->iam.identity_id = arena_strdup(arena, c->identity_id);
 		out->iam.identity_pool_id = arena_strdup(arena, c->pool_id);

@@ -80,7 +80,11 @@ static void cached_key(struct sigv4_keys *keys, unsigned char out[SIGV4_KEY_LEN]
 		scope[len++] = '/';
 	}
 	struct key_slot *slot = &keys->slots[fnv(scope, len) % SLOTS];
-	if (!secret_eq(span_n(slot->scope, slot->scope_len), span_n(scope, len))) {
+	/* What stands before the secret is no secret, and tells most others apart. */
+	size_t open = len - strlen(secret) - 1;
+	if (slot->scope_len != len || memcmp(slot->scope, scope, open) != 0 ||
+		!secret_eq(
+			span_n(slot->scope + open, len - open), span_n(scope + open, len - open))) {
 		sigv4_key(slot->key, c, secret);
 		memcpy(slot->scope, scope, len);
 		slot->scope_len = len;

@@ -156,6 +156,11 @@ static void add_value(struct buf *out, struct span value)
 	if (value.len == 0) {
 		return;
 	}
+	/* Most hold none, and session tokens are long. */
+	if (!memchr(value.ptr, ' ', value.len) && !memchr(value.ptr, '\t', value.len)) {
+		buf_add_span(out, value);
+		return;
+	}
 	size_t start = 0;
 	for (size_t i = 0; i < value.len; i++) {
 		if (!is_blank(value.ptr[i])) {
@@ -174,9 +179,11 @@ static void add_value(struct buf *out, struct span value)
 /* A name that was signed but did not arrive gets an empty value, and so cannot match. */
 static void add_header(struct buf *out, const struct http_request *r, struct span name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-		buf_add_char(out, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
+	size_t at = out->len;
+	buf_add_span(out, name);
+	for (; at < out->len; at++) {
+		char c = out->ptr[at];
+		out->ptr[at] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 	}
 	buf_add_char(out, ':');
 	bool first = true;

@@ -381,6 +381,30 @@ static void a_cognito_caller_is_known_to_the_handler(void **state)
 	assert_string_equal(o.amr, "x.auth0.com");
 }
 
+/* Lists that are not plain are read as the JSON they are; what is none names nobody. */
+static void authentication_methods_are_read_from_json(void **state)
+{
+	(void)state;
+	const struct {
+		const char *amr, *second;
+	} rows[] = {
+		{ "[\"authenticated\",\"x.auth0.com\"]", "x.auth0.com" },
+		{ "[\"unauthenticated\"]", "(null)" },
+		{ "[\"authenticated\",\"a\\\"b\"]", "a\"b" },
+		{ "[\"authenticated\", \"spaced\" ]", "spaced" },
+		{ "[\"authenticated\",7,[\"n\"],\"x\"]", "x" },
+		{ "[\"a\",\"b\"", "(null)" },
+		{ "[\"a\",\"b\"]]", "(null)" },
+		{ "", "(null)" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		credentials.amr = rows[i].amr;
+		struct outcome o = check(signed_temporary("GET /notes/1"));
+		assert_int_equal(o.outcome, AUTH_ALLOW);
+		assert_string_equal(o.amr, rows[i].second);
+	}
+}
+
 static void a_static_user_may_do_everything(void **state)
 {
 	(void)state;
@@ -782,6 +806,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(routes_without_authorization_pass),
 		TEST(a_cognito_caller_is_known_to_the_handler),
+		TEST(authentication_methods_are_read_from_json),
 		TEST(a_static_user_may_do_everything),
 		TEST(a_users_session_is_the_user),
 		TEST(every_failure_is_forbidden_and_told),
