@@ -1,0 +1,138 @@
+// Two stages of one app on one emulator, as `serve` runs them: an account's list holds both, a call reaches
+// the one whose function, pool or role it names, and a name that both have is never guessed.
+
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import { background, makeHome, offstage } from "../cli-support.mjs";
+import { Aws } from "../clients.mjs";
+import { get, tempDir } from "../support.mjs";
+import { call, HANDLERS, invoke, lambdaClient, template } from "./support.mjs";
+
+const USER = { accessKeyId: "AKIAUSERUSERUSERUSER", secretAccessKey: "secret" };
+const POOL = {
+	Type: "AWS::Cognito::IdentityPool",
+	Properties: { AllowUnauthenticatedIdentities: true },
+};
+
+/** One stage: functions Both, whose name is given, and one of its own; a pool. */
+async function connect(t, url, options, stage) {
+	const dir = path.join(tempDir(), "app");
+	mkdirSync(dir);
+	cpSync(HANDLERS, path.join(dir, "code"), { recursive: true });
+	const here = { code: "code", handler: "env.handler", env: { STAGE: stage } };
+	const app = template({ Both: { ...here, url: {} }, [`Only-${stage}`]: here }, { Pool: POOL });
+	app.Outputs.Pool = { Value: { Ref: "Pool" } };
+	writeFileSync(path.join(dir, "template.json"), JSON.stringify(app));
+	const agent = background(t, ["connect", url, "--stage", stage], { ...options, cwd: dir });
+	await agent.says(/Listening for requests/);
+	const [, pool] = await agent.says(/Pool: (\S+)/);
+	const [, functionUrl] = await agent.says(/BothUrl: (\S+)/);
+	return { agent, dir, stage, pool, functionUrl };
+}
+
+test("several apps on one emulator", async (t) => {
+	const { home, env } = makeHome();
+	const file = path.join(home, "credentials");
+	writeFileSync(
+		file,
+		`[user]\naws_access_key_id = ${USER.accessKeyId}\naws_secret_access_key = ${USER.secretAccessKey}\n`,
+	);
+	const options = { cwd: home, env: env() };
+	const serve = background(t, ["serve", "--port", "0", "--credentials", file], options);
+	const [, url] = await serve.says(/connect '(ws:[^']+)'/);
+	const service = url.replace(/^ws:/, "http:").replace(/\/bridge.*$/, "");
+	const program = { service, home };
+	const stages = [await connect(t, url, options, "ann"), await connect(t, url, options, "bob")];
+	const client = lambdaClient(program, USER);
+	const aws = new Aws(program, USER);
+
+	await t.test("ListFunctions shows the account's, page by page", async () => {
+		const { Functions } = await aws.json("lambda", "list-functions");
+		const names = Functions.map((f) => f.FunctionName).sort();
+		assert.deepEqual(names, ["Both", "Both", "Only-ann", "Only-bob"]);
+		const paged = [];
+		let Marker;
+		do {
+			const page = await client.send(new ListFunctionsCommand({ MaxItems: 3, Marker }));
+			paged.push(...page.Functions.map((f) => f.FunctionName));
+			Marker = page.NextMarker;
+		} while (Marker);
+		assert.deepEqual(paged.sort(), names);
+	});
+
+	await t.test("a name that one stage has reaches it", async () => {
+		for (const { stage } of stages) {
+			const { env } = await call(client, `Only-${stage}`);
+			assert.equal(env.STAGE, stage);
+			const { Configuration } = await aws.json(
+				...["lambda", "get-function", "--function-name", `Only-${stage}`],
+			);
+			assert.equal(Configuration.Environment.Variables.STAGE, stage);
+		}
+	});
+
+	await t.test("a name that both have is the caller's own, or refused", async () => {
+		await assert.rejects(invoke(client, "Both"), (error) => {
+			assert.equal(error.name, "ResourceConflictException");
+			assert.equal(error.$metadata.httpStatusCode, 409);
+			assert.match(error.message, /'Both' is in app 'app' at stage 'ann' and .* at stage 'bob'/);
+			return true;
+		});
+		for (const { stage } of stages) {
+			const { env } = await call(client, `Only-${stage}`);
+			const role = lambdaClient(program, {
+				accessKeyId: env.AWS_ACCESS_KEY_ID,
+				secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
+				sessionToken: env.AWS_SESSION_TOKEN,
+			});
+			assert.equal((await call(role, "Both")).env.STAGE, stage);
+		}
+	});
+
+	await t.test("so it is for our own command and for each stage's URL", async () => {
+		for (const { stage, dir, functionUrl } of stages) {
+			const own = await offstage(["invoke", "Both", "--stage", stage], { ...options, cwd: dir });
+			assert.equal(own.code, 0, own.stderr);
+			assert.equal(JSON.parse(own.stdout).env.STAGE, stage);
+			assert.equal(JSON.parse((await get(functionUrl)).body).env.STAGE, stage);
+			const app = await get(`${service}/_offstage/app?app=app&stage=${stage}`);
+			assert.equal(JSON.parse(app.body).stage, stage);
+		}
+		const none = await get(`${service}/_offstage/app?app=app&stage=none`);
+		assert.equal(none.status, 404);
+		assert.match(none.body, /app 'app' is not connected to this emulator at stage 'none'/);
+	});
+
+	await t.test("Cognito's calls of a static user reach the pool's stage", async () => {
+		assert.notEqual(stages[0].pool, stages[1].pool);
+		for (const { pool } of stages) {
+			const described = await aws.json(
+				...["cognito-identity", "describe-identity-pool", "--identity-pool-id", pool],
+			);
+			assert.equal(described.IdentityPoolId, pool);
+			const { IdentityId } = await aws.json(
+				...["cognito-identity", "get-id", "--identity-pool-id", pool],
+			);
+			const listed = await aws.json(
+				...["cognito-identity", "list-identities", "--identity-pool-id", pool],
+				...["--max-results", "10"],
+			);
+			assert.deepEqual(
+				listed.Identities.map((identity) => identity.IdentityId),
+				[IdentityId],
+			);
+			const one = await aws.json(
+				...["cognito-identity", "describe-identity", "--identity-id", IdentityId],
+			);
+			assert.equal(one.IdentityId, IdentityId);
+		}
+	});
+
+	for (const { agent } of stages) {
+		assert.deepEqual(await agent.end("SIGINT"), { code: 130, signal: null });
+	}
+	assert.deepEqual(await serve.end("SIGTERM"), { code: 0, signal: null });
+});
