@@ -161,8 +161,7 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		.argv = f->launch.argv,
 		.cwd = f->spec.task_root,
 		.prefetch = ours ? RUNTIME_MAX_AHEAD : 0,
-		.watch_memory = f->launch.kind != LAUNCH_NODE,
-		.untimed = fl->config.tools.inspect_port != 0,
+		.inspect_port = f->launch.kind == LAUNCH_NODE ? f->inspect_port : 0,
 		.first = first,
 		.owner = seat };
 	if (f->takes_spares) {

@@ -17,12 +17,14 @@
 #include "proxy/base/json.h"
 #include "proxy/base/log.h"
 #include "proxy/net/timer.h"
+#include "runtime/pool/debugger.h"
 #include "runtime/pool/lines.h"
 #include "runtime/pool/memory.h"
+#include "runtime/pool/platform_log.h"
 
 #define INIT_LIMIT_MS 10000
 #define STOP_GRACE_MS 300
-#define MEMORY_LOOK_MS 100
+#define LOOK_MS 100 /* at the memory, and for a debugger */
 #define INIT_ERROR_GRACE_MS 1500
 #define TAIL_BYTES 4096
 #define TAIL_MAX (512 * 1024)
@@ -55,7 +57,9 @@ struct worker {
 	void *owner;
 	enum worker_state state;
 	bool stopping; /* no new work; ends when what it runs is over */
-	bool untimed, watch_memory;
+	bool json_logs;
+	unsigned inspect_port; /* Node's inspector listens there; 0 = it does not */
+	uint64_t limit_ns; /* since when time counts towards the limit that holds */
 	enum worker_fate fate;
 	struct runtime_api *api;
 	struct child *child;
@@ -66,6 +70,7 @@ struct worker {
 	struct list ahead; /* struct invocation: in the process, not begun; oldest first */
 	struct lines lines[2]; /* stdout, stderr */
 	struct memory_peak memory;
+	bool greedy; /* was killed for its memory */
 	char *function, *handler;
 	unsigned memory_mb;
 	char *init_error_type;
@@ -114,8 +119,14 @@ static void emit(struct worker *w, enum log_kind kind, struct span text)
 /* START goes out with the first line of the invocation, or with its END: the quiet ones cost one record. */
 static void log_start(struct worker *w, struct buf *out)
 {
-	if (!w->run.start_logged) {
-		w->run.start_logged = true;
+	if (w->run.start_logged) {
+		return;
+	}
+	w->run.start_logged = true;
+	if (w->json_logs) {
+		const struct runtime_event *e = &w->run.inv->event;
+		platform_log_start(out, clock_now_ms(&clock_system), e->request_id, e->trace_id);
+	} else {
 		buf_addf(out, "START RequestId: %s Version: $LATEST\n",
 			w->run.inv->event.request_id);
 	}
@@ -147,42 +158,62 @@ static void drain(struct worker *w)
 	lines_flush(&w->lines[CHILD_STDERR]);
 }
 
-static void log_end(struct worker *w, double ms)
+/* As text (lambda.md 3.1). Every invocation writes this: no printf, which would cost more than the rest of its log. */
+static void add_report(struct worker *w, struct buf *out, double ms)
 {
 	const struct run *r = &w->run;
-	struct buf text = BUF_INIT(4096);
 	const char *id = r->inv->event.request_id;
-	log_start(w, &text);
 	if (strcmp(r->failure, "Runtime.ExitError") == 0) {
-		buf_addf(&text, "RequestId: %s Error: Runtime exited\n", id);
+		buf_addf(out, "RequestId: %s Error: Runtime exited\n", id);
 	}
-	/* Every invocation writes this: no printf, which would cost more than the rest of its log. */
-	buf_add_str(&text, "END RequestId: ");
-	buf_add_str(&text, id);
-	buf_add_str(&text, "\nREPORT RequestId: ");
-	buf_add_str(&text, id);
-	buf_add_str(&text, "\tDuration: ");
-	buf_add_fixed2(&text, ms);
-	buf_add_str(&text, " ms\tBilled Duration: ");
-	buf_add_u64(&text, (uint64_t)ceil(ms + r->init_ms));
-	buf_add_str(&text, " ms\tMemory Size: ");
-	buf_add_u64(&text, w->memory_mb);
-	buf_add_str(&text, " MB\tMax Memory Used: ");
-	buf_add_u64(&text, memory_peak_mb(&w->memory));
-	buf_add_str(&text, " MB\t");
+	buf_add_str(out, "END RequestId: ");
+	buf_add_str(out, id);
+	buf_add_str(out, "\nREPORT RequestId: ");
+	buf_add_str(out, id);
+	buf_add_str(out, "\tDuration: ");
+	buf_add_fixed2(out, ms);
+	buf_add_str(out, " ms\tBilled Duration: ");
+	buf_add_u64(out, (uint64_t)ceil(ms + r->init_ms));
+	buf_add_str(out, " ms\tMemory Size: ");
+	buf_add_u64(out, w->memory_mb);
+	buf_add_str(out, " MB\tMax Memory Used: ");
+	buf_add_u64(out, memory_peak_mb(&w->memory));
+	buf_add_str(out, " MB\t");
 	if (r->init_ms > 0) {
-		buf_add_str(&text, "Init Duration: ");
-		buf_add_fixed2(&text, r->init_ms);
-		buf_add_str(&text, " ms\t");
+		buf_add_str(out, "Init Duration: ");
+		buf_add_fixed2(out, r->init_ms);
+		buf_add_str(out, " ms\t");
 	}
 	if (strcmp(r->failure, "Sandbox.Timedout") == 0) {
-		buf_add_str(&text, "Status: timeout");
+		buf_add_str(out, "Status: timeout");
 	} else if (*r->failure) {
-		buf_addf(&text, "Status: error\tError Type: %s", r->failure);
+		buf_addf(out, "Status: error\tError Type: %s", r->failure);
 	}
-	buf_add_char(&text, '\n');
+	buf_add_char(out, '\n');
+}
+
+static void log_end(struct worker *w, double ms)
+{
+	struct buf text = BUF_INIT(8192);
+	log_start(w, &text);
+	if (w->json_logs) {
+		struct platform_report report = { w->run.inv->event.request_id, ms, w->run.init_ms,
+			w->memory_mb, memory_peak_mb(&w->memory), w->run.failure };
+		platform_log_report(&text, clock_now_ms(&clock_system), &report);
+	} else {
+		add_report(w, &text, ms);
+	}
 	emit(w, LOG_PLATFORM, buf_span(&text));
 	buf_fini(&text);
+}
+
+static void log_init_timeout(struct worker *w)
+{
+	char text[96];
+	int n = snprintf(text, sizeof text,
+		"INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: timeout\n",
+		ms_since(w->spawned_ns));
+	emit(w, LOG_PLATFORM, span_n(text, (size_t)n));
 }
 
 /* ---- answers ---- */
@@ -270,16 +301,24 @@ static double finish_run(struct worker *w)
 
 /* ---- running ---- */
 
-/* Until the time is up or, where that is watched, for the next look at the memory. */
-static void arm_run(struct worker *w)
+/* Whether the time is up. None passes while a debugger is attached (lambda.md 10.7). */
+static bool is_late(struct worker *w, unsigned limit_ms)
 {
-	double left = w->untimed ? HUGE_VAL : w->run.inv->timeout_ms - ms_since(w->run.started_ns);
-	if (w->watch_memory) {
-		left = fmin(left, MEMORY_LOOK_MS);
+	if (w->inspect_port && debugger_attached(w->inspect_port)) {
+		w->limit_ns = clock_mono_ns(&clock_system);
+		return false;
 	}
-	if (left < HUGE_VAL) {
-		timer_arm(w->timer, left > 0 ? (uint64_t)ceil(left) : 0);
+	return ms_since(w->limit_ns) >= limit_ms;
+}
+
+/* Until the time is up or for the next look. */
+static void arm_limit(struct worker *w, unsigned limit_ms)
+{
+	double left = limit_ms - ms_since(w->limit_ns);
+	if (w->inspect_port || w->run.inv) {
+		left = fmin(left, LOOK_MS);
 	}
+	timer_arm(w->timer, left > 0 ? (uint64_t)ceil(left) : 0);
 }
 
 static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
@@ -289,7 +328,8 @@ static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
 	};
 	w->init_ms = 0;
 	buf_init(&w->run.tail, TAIL_MAX);
-	arm_run(w);
+	w->limit_ns = started_ns;
+	arm_limit(w, inv->timeout_ms);
 }
 
 static void stamp_deadline(struct invocation *inv, double used_ms)
@@ -319,10 +359,10 @@ static void end_soon(struct worker *w, unsigned grace_ms)
 	child_stop(w->child, grace_ms);
 }
 
-/* Under a debugger none: Node would wait for that to let go, and the port is needed at once. */
+/* Where a debugger may be attached none: Node would wait for that to let go, and the port is needed at once. */
 static unsigned stop_grace_ms(const struct worker *w)
 {
-	return w->untimed ? 0 : STOP_GRACE_MS;
+	return w->inspect_port ? 0 : STOP_GRACE_MS;
 }
 
 static void on_api_ready(void *ctx)
@@ -444,11 +484,6 @@ static void time_out(struct worker *w)
 	finish_run(w);
 }
 
-static bool is_late(const struct worker *w)
-{
-	return !w->untimed && ms_since(w->run.started_ns) >= w->run.inv->timeout_ms;
-}
-
 /* What the cloud's kernel would do; the exit is the answer. */
 static void kill_greedy(struct worker *w, unsigned mb)
 {
@@ -457,21 +492,38 @@ static void kill_greedy(struct worker *w, unsigned mb)
 		"RequestId: %s Error: killed, its %u MB are more than the function's %u MB\n",
 		w->run.inv->event.request_id, mb, w->memory_mb);
 	emit(w, LOG_PLATFORM, span_n(text, (size_t)n));
+	w->greedy = true;
 	child_stop(w->child, 0);
 }
 
 static void on_run_timer(struct worker *w)
 {
-	if (is_late(w)) {
+	if (is_late(w, w->run.inv->timeout_ms)) {
 		time_out(w);
 		return;
 	}
-	unsigned mb = w->watch_memory ? memory_now_mb(worker_pid(w)) : 0;
-	if (mb > w->memory_mb) {
+	unsigned mb = memory_above_mb(worker_pid(w), w->memory_mb);
+	if (mb > 0) {
 		kill_greedy(w, mb);
 	} else {
-		arm_run(w);
+		arm_limit(w, w->run.inv->timeout_ms);
 	}
+}
+
+static void on_init_timer(struct worker *w)
+{
+	if (w->init_error_type) {
+		w->fate = FATE_INIT_FAILED;
+		end_soon(w, 0);
+		return;
+	}
+	if (!is_late(w, INIT_LIMIT_MS)) {
+		arm_limit(w, INIT_LIMIT_MS);
+		return;
+	}
+	w->fate = FATE_INIT_TIMEOUT;
+	log_init_timeout(w);
+	end_soon(w, 0);
 }
 
 static void on_timer(void *ctx)
@@ -479,22 +531,9 @@ static void on_timer(void *ctx)
 	struct worker *w = ctx;
 	if (w->run.inv) {
 		on_run_timer(w);
-		return;
+	} else if (w->state == STARTING) {
+		on_init_timer(w);
 	}
-	if (w->state != STARTING) {
-		return;
-	}
-	if (w->init_error_type) {
-		w->fate = FATE_INIT_FAILED;
-	} else {
-		w->fate = FATE_INIT_TIMEOUT;
-		char text[96];
-		int n = snprintf(text, sizeof text,
-			"INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: timeout\n",
-			ms_since(w->spawned_ns));
-		emit(w, LOG_PLATFORM, span_n(text, (size_t)n));
-	}
-	end_soon(w, 0);
 }
 
 /* ---- the end ---- */
@@ -530,6 +569,11 @@ static void answer_exit(struct worker *w, const struct child_end *end)
 	char message[160];
 	exit_message(w, end, message, sizeof message);
 	answer_failure(w, "Runtime.ExitError", message);
+	if (w->greedy) {
+		/* The caller is told of the exit alone, the log why (lambda.md 2.5). */
+		w->run.failure = "Runtime.OutOfMemory";
+		w->memory.mb = w->memory_mb;
+	}
 }
 
 static void worker_free(struct worker *w)
@@ -647,8 +691,8 @@ struct worker *worker_open(const struct worker_config *c, struct err *err)
 	struct worker *w = xalloc(sizeof *w);
 	w->events = c->events;
 	w->owner = c->owner;
-	w->untimed = c->untimed;
-	w->watch_memory = c->watch_memory;
+	w->inspect_port = c->inspect_port;
+	w->json_logs = c->env->json_logs;
 	w->function = xstrdup(c->env->function);
 	w->handler = xstrdup(c->env->handler);
 	w->memory_mb = c->env->memory_mb;
@@ -668,8 +712,9 @@ struct worker *worker_open(const struct worker_config *c, struct err *err)
 	if (c->first) {
 		list_remove(&c->first->link);
 		begin(w, c->first, w->spawned_ns);
-	} else if (!w->untimed) {
-		timer_arm(w->timer, INIT_LIMIT_MS);
+	} else {
+		w->limit_ns = w->spawned_ns;
+		arm_limit(w, INIT_LIMIT_MS);
 	}
 	return w;
 }

@@ -69,8 +69,8 @@ struct worker_config {
 		*spare; /* a booted process to become this worker, or NULL; taken in any case */
 	char *const *spare_base; /* the environment that the spare was started with */
 	unsigned prefetch; /* how many events the process may hold ahead (OFFSTAGE_PREFETCH) */
-	bool untimed; /* under a debugger: no time limits */
-	bool watch_memory; /* nothing in the process keeps it to the function's memory, as Node's flags do */
+	unsigned
+		inspect_port; /* its time stands still while a debugger is connected there; 0 = none */
 	struct invocation *first; /* init counts as part of this one (suppressed init), or NULL */
 	void *owner; /* worker_owner's answer */
 };
@@ -90,7 +90,7 @@ bool worker_runs(const struct worker *w, uint64_t id);
 void worker_run(struct worker *w, struct invocation *inv);
 /* Stops or resumes reading the streamed result of the running invocation. */
 void worker_pause(struct worker *w, bool paused);
-/* Ends it: at once if it is idle or starting, else after what it runs. on_ended follows. */
+/* Ends it: soon if it is idle or starting, else after what it runs. on_ended follows. */
 void worker_stop(struct worker *w);
 /* Ends it now; what it runs is answered as killed. */
 void worker_kill(struct worker *w);

@@ -9,20 +9,30 @@ import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { eventually, get } from "../support.mjs";
-import { call, invoke, lambdaClient, startFunctions, stop } from "./support.mjs";
+import { call, fails, invoke, lambdaClient, startFunctions, stop } from "./support.mjs";
 
 const SOURCE = `import { greet } from "./greet";
 
 interface Event {
 	name: string;
+	ms?: number;
 }
 
 export const handler = async (event: Event) => {
+	if (event.ms) {
+		await new Promise((resolve) => setTimeout(resolve, event.ms));
+	}
 	const greeting: string = greet(event.name);
 	return { greeting };
 };
 `;
-const GREET = "export const greet = (name: string): string => `Hello ${name}`;\n";
+const GREET = `type Name = string;
+
+export const greet = (name: Name): string => {
+	const words = ["Hello", name];
+	return words.join(" ");
+};
+`;
 const BREAK_LINE = SOURCE.split("\n").findIndex((line) => line.includes("return { greeting }"));
 
 /** A WebSocket client of text messages, as small as the inspector needs. */
@@ -177,17 +187,18 @@ test("--inspect", async (t) => {
 	const step = (name, fn) => program.step(t, name, fn);
 	const file = path.join(program.dir, "ts/hello.ts");
 	let inspector;
+	let scripts;
+	let last; // breakpoint that was set
 
 	const attach = async () => {
 		inspector = await Inspector.connect(port);
-		const scripts = [];
+		scripts = [];
 		const listen = inspector.next("Debugger.scriptParsed", (script) => {
 			scripts.push(script);
 			return false;
 		});
 		void listen;
 		await inspector.send("Debugger.enable");
-		return scripts;
 	};
 
 	/** As VS Code does: the source map of each script says which generated line a source's line became. */
@@ -216,7 +227,8 @@ test("--inspect", async (t) => {
 					const entry = map.findEntry(generated, column);
 					if (entry.originalLine === line && entry.originalSource === payload.sources[index]) {
 						const location = { lineNumber: generated, columnNumber: column, url: script.url };
-						return (await inspector.send("Debugger.setBreakpointByUrl", location)).locations;
+						last = await inspector.send("Debugger.setBreakpointByUrl", location);
+						return last.locations;
 					}
 				}
 			}
@@ -228,8 +240,14 @@ test("--inspect", async (t) => {
 		assert.deepEqual(await call(client, "Typed", { name: "you" }), { greeting: "Hello you" });
 	});
 
+	await step("without a debugger the time limits hold, and the port stays", async () => {
+		const { errorType } = await fails(client, "Typed", { name: "late", ms: 60_000 });
+		assert.equal(errorType, "Sandbox.Timedout");
+		assert.deepEqual(await call(client, "Typed", { name: "you" }), { greeting: "Hello you" });
+	});
+
 	await step("a breakpoint in TypeScript is hit, and its time does not count", async () => {
-		const scripts = await attach();
+		await attach();
 		const locations = await breakAt(scripts, file, BREAK_LINE);
 		assert.equal(locations.length, 1, "bound");
 		const paused = inspector.next("Debugger.paused");
@@ -244,6 +262,26 @@ test("--inspect", async (t) => {
 		await new Promise((resolve) => setTimeout(resolve, 1500));
 		await inspector.send("Debugger.resume");
 		assert.deepEqual((await answer).json, { greeting: "Hello paused" });
+	});
+
+	await step("a breakpoint in a module that the handler imports", async () => {
+		const line = GREET.split("\n").findIndex((text) => text.includes("return words"));
+		const locations = await breakAt(scripts, path.join(program.dir, "ts/greet.ts"), line);
+		assert.equal(locations.length, 1, "bound");
+		const paused = inspector.next("Debugger.paused");
+		const answer = invoke(client, "Typed", { name: "deep" });
+		const { callFrames } = await paused;
+		const { result } = await inspector.send("Debugger.evaluateOnCallFrame", {
+			callFrameId: callFrames[0].callFrameId,
+			expression: "words.length",
+		});
+		assert.equal(result.value, 2);
+		const next = inspector.next("Debugger.paused");
+		await inspector.send("Debugger.resume");
+		await next;
+		await inspector.send("Debugger.resume");
+		assert.deepEqual((await answer).json, { greeting: "Hello deep" });
+		await inspector.send("Debugger.removeBreakpoint", { breakpointId: last.breakpointId });
 	});
 
 	await step("requests wait for the one at a breakpoint", async () => {
@@ -262,7 +300,7 @@ test("--inspect", async (t) => {
 	await step("a save reloads under an attached debugger, and the port stays", async () => {
 		writeFileSync(path.join(program.dir, "ts/greet.ts"), GREET.replace("Hello", "Servus"));
 		assert.deepEqual(await call(client, "Typed", { name: "you" }), { greeting: "Servus you" });
-		const scripts = await attach();
+		await attach();
 		const locations = await breakAt(scripts, file, BREAK_LINE);
 		assert.equal(locations.length, 1, "bound again");
 		const paused = inspector.next("Debugger.paused");
@@ -270,7 +308,24 @@ test("--inspect", async (t) => {
 		await paused;
 		await inspector.send("Debugger.resume");
 		assert.deepEqual((await answer).json, { greeting: "Servus again" });
+	});
+
+	await step("while a debugger is attached no time passes, breakpoint or not", async () => {
+		await inspector.send("Debugger.removeBreakpoint", { breakpointId: last.breakpointId });
+		const answer = await call(client, "Typed", { name: "slow", ms: 1500 });
+		assert.deepEqual(answer, { greeting: "Servus slow" });
+	});
+
+	await step("a debugger that leaves lets go, and time passes again", async () => {
+		await breakAt(scripts, file, BREAK_LINE);
+		const paused = inspector.next("Debugger.paused");
+		const answer = invoke(client, "Typed", { name: "left" });
+		await paused;
+		await new Promise((resolve) => setTimeout(resolve, 1500));
 		inspector.close();
+		assert.deepEqual((await answer).json, { greeting: "Servus left" });
+		const { errorType } = await fails(client, "Typed", { name: "late", ms: 60_000 });
+		assert.equal(errorType, "Sandbox.Timedout");
 	});
 
 	await step("another function has the next port", async () => {

@@ -75,6 +75,17 @@ test("workers", async (t) => {
 				memory: 128,
 				timeout: 20,
 			},
+			greedyChild: worker("greedyChild", { memory: 128, timeout: 20 }),
+			Shared: {
+				code: "code",
+				handler: "shared.handler",
+				runtime: "python3.11",
+				memory: 128,
+				timeout: 20,
+			},
+			Json: worker("count", { logFormat: "JSON" }),
+			JsonHang: worker("hang", { logFormat: "JSON", timeout: 1 }),
+			JsonExit: worker("exit", { logFormat: "JSON" }),
 			later: worker("later"),
 			chatter: worker("chatter", { timeout: 20 }),
 			binary: worker("binary"),
@@ -246,8 +257,45 @@ test("workers", async (t) => {
 		assert.match(answer.log, /killed, its \d+ MB are more than the function's 128 MB\n/);
 		assert.match(
 			answer.log,
-			/Memory Size: 128 MB\tMax Memory Used: \d+ MB\t.*Error Type: Runtime\.ExitError\n$/,
+			/Memory Size: 128 MB\tMax Memory Used: 128 MB\t.*Status: error\tError Type: Runtime\.OutOfMemory\n$/,
 		);
+	});
+
+	await step("and one whose children hold the memory; what they share counts once", async () => {
+		const answer = await invoke(client, "greedyChild", {}, { LogType: "Tail" });
+		const errorMessage = `RequestId: ${answer.id} Error: Runtime exited with error: signal: killed`;
+		assert.deepEqual(answer.json, { errorType: "Runtime.ExitError", errorMessage });
+		assert.match(answer.log, /Error Type: Runtime\.OutOfMemory\n$/);
+		assert.deepEqual(await call(client, "Shared"), [0, 0, 0]);
+	});
+
+	await step("the platform's lines as JSON", async () => {
+		const records = async (name, event) => {
+			const { id, log } = await invoke(client, name, event, { LogType: "Tail" });
+			const lines = log.trim().split("\n").map((line) => JSON.parse(line));
+			for (const { time, record } of lines) {
+				assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+				assert.equal(record.requestId, id);
+			}
+			assert.deepEqual(
+				lines.map(({ type }) => type),
+				["platform.start", "platform.report"],
+			);
+			return lines.map(({ record }) => record);
+		};
+		const [start, report] = await records("Json");
+		assert.equal(start.version, "$LATEST");
+		assert.match(start.tracing.value, /^Root=1-/);
+		assert.equal(report.status, "success");
+		const { memorySizeMB, maxMemoryUsedMB, durationMs, billedDurationMs, initDurationMs } =
+			report.metrics;
+		assert.equal(memorySizeMB, 256);
+		assert.ok(maxMemoryUsedMB > 0 && durationMs > 0 && initDurationMs > 0);
+		assert.equal(billedDurationMs, Math.ceil(durationMs + initDurationMs));
+		const [, hung] = await records("JsonHang");
+		assert.equal(hung.status, "timeout");
+		const [, exited] = await records("JsonExit", { code: 1 });
+		assert.deepEqual([exited.status, exited.errorType], ["error", "Runtime.ExitError"]);
 	});
 
 	await step("output after the answer is kept, and the next request is not disturbed", async () => {

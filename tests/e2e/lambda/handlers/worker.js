@@ -73,3 +73,15 @@ exports.context = async (event, context) => ({
 	...context,
 	remaining: context.getRemainingTimeInMillis(),
 });
+exports.length = async (event) => event.length;
+exports.speak = async ({ lines }, context) => {
+	for (let i = 0; i < lines; i++) {
+		console.log(`line ${i} of ${context.functionName}`);
+	}
+};
+exports.trace = async () => process.env._X_AMZN_TRACE_ID;
+exports.greedyChild = async () => {
+	const code = "const held = []; setInterval(() => held.push(Buffer.alloc(1 << 22, 1)), 5)";
+	spawn(process.execPath, ["-e", code], { stdio: "inherit" });
+	await never();
+};
