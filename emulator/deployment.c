@@ -409,6 +409,7 @@ static void create_rooms(struct deployment *d)
 		.store = d->config.store,
 		.account = e->account,
 		.region = "us-east-1",
+		.apps = d->config.apps,
 		.on_refused = on_cognito_refused,
 		.ctx = d });
 	d->invoke_api = invoke_api_create(&(struct invoke_api_config){ .loop = e->loop,

@@ -15,12 +15,21 @@
 #define TARGET_PREFIX "AWSCognitoIdentityService."
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
+static const struct model *own_model(void *ctx, size_t i)
+{
+	const struct cognito *c = ctx;
+	return i == 0 ? c->model : NULL;
+}
+
 struct cognito *cognito_create(const struct cognito_config *config)
 {
 	struct cognito *c = xalloc(sizeof *c);
 	c->config = *config;
 	c->config.account = xstrdup(config->account);
 	c->config.region = xstrdup(config->region);
+	if (!c->config.apps.at) {
+		c->config.apps = (struct apps){ own_model, c };
+	}
 	return c;
 }
 

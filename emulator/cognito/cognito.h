@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "emulator/auth/auth.h"
-#include "emulator/model/model.h"
+#include "emulator/model/apps.h"
 #include "emulator/store/store.h"
 #include "proxy/net/http_server.h"
 
@@ -18,6 +18,7 @@ struct cognito_config {
 	struct store *store;
 	const char *account; /* 12 digits */
 	const char *region;
+	struct apps apps; /* whose pools are listed; at NULL = the model's */
 	/* Optional, for the terminal: what was refused and why. `type` is the service's error
 	 * name, reason what the client was told or, where the service says less, plain words. */
 	void (*on_refused)(void *ctx, const char *operation, const char *type, const char *reason);

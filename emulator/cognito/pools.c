@@ -2,6 +2,16 @@
 
 #define MAX_REPLY (1 << 20)
 
+static size_t count(const struct apps *apps)
+{
+	const struct model *m;
+	size_t n = 0;
+	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
+		n += m->n_pools;
+	}
+	return n;
+}
+
 /* NextToken is the index of the next pool: pools of a model do not move. */
 static size_t page_start(struct call *call, size_t n)
 {
@@ -13,24 +23,36 @@ static size_t page_start(struct call *call, size_t n)
 	return token ? n : 0;
 }
 
+/* The pools start..end of all apps, one after the other. */
+static void add_range(struct buf *out, const struct apps *apps, size_t start, size_t end)
+{
+	const struct model *m;
+	size_t at = 0;
+	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
+		for (size_t k = 0; k < m->n_pools; k++, at++) {
+			if (at >= start && at < end) {
+				buf_add_str(out, at > start ? ",{" : "{");
+				json_add_member(out, "IdentityPoolId", span_of(m->pools[k].id));
+				json_add_member(out, "IdentityPoolName", span_of(m->pools[k].name));
+				buf_add_char(out, '}');
+			}
+		}
+	}
+}
+
 void pools_list(struct call *call)
 {
 	size_t max = call_max_results(call);
 	if (!max) {
 		return;
 	}
-	const struct model *m = call->c->model;
-	size_t n = m ? m->n_pools : 0;
+	const struct apps *apps = &call->c->config.apps;
+	size_t n = count(apps);
 	size_t start = page_start(call, n);
 	size_t end = n - start < max ? n : start + max;
 	struct buf body = BUF_INIT(MAX_REPLY);
 	buf_add_str(&body, "{\"IdentityPools\":[");
-	for (size_t i = start; i < end; i++) {
-		buf_add_str(&body, i > start ? ",{" : "{");
-		json_add_member(&body, "IdentityPoolId", span_of(m->pools[i].id));
-		json_add_member(&body, "IdentityPoolName", span_of(m->pools[i].name));
-		buf_add_char(&body, '}');
-	}
+	add_range(&body, apps, start, end);
 	buf_add_char(&body, ']');
 	if (end < n) {
 		json_add_member(&body, "NextToken", span_of(arena_printf(call->arena, "%zu", end)));

@@ -108,6 +108,13 @@ test("several apps on one emulator", async (t) => {
 
 	await t.test("Cognito's calls of a static user reach the pool's stage", async () => {
 		assert.notEqual(stages[0].pool, stages[1].pool);
+		const { IdentityPools } = await aws.json(
+			...["cognito-identity", "list-identity-pools", "--max-results", "10"],
+		);
+		assert.deepEqual(
+			IdentityPools.map((pool) => pool.IdentityPoolId),
+			stages.map(({ pool }) => pool),
+		);
 		for (const { pool } of stages) {
 			const described = await aws.json(
 				...["cognito-identity", "describe-identity-pool", "--identity-pool-id", pool],
