@@ -763,7 +763,6 @@ static void list_of_several_apps(void **state)
 		fake_exchange_free(x);
 	}
 	assert_int_equal(seen, COUNT_OF(names));
-	/* A page holds 50, whatever MaxItems says. */
 	answer_of(b, "GET", "/2015-03-31/functions?Marker=6&MaxItems=10000&FunctionVersion=ALL", "",
 		200, "", "{\"Functions\":[],\"NextMarker\":null}");
 	static const struct {
@@ -783,6 +782,27 @@ static void list_of_several_apps(void **state)
 		assert_non_null(strstr(buf_cstr(&x->body), bad[i].says));
 		fake_exchange_free(x);
 	}
+}
+
+/* Whatever MaxItems says (5.5). */
+static void a_page_holds_50(void **state)
+{
+	struct bench *b = *state;
+	struct buf functions = BUF_INIT(65536);
+	for (int i = 0; i < 60; i++) {
+		buf_addf(&functions,
+			"%s'F%d':{'Type':'AWS::Lambda::Function','Properties':{'Runtime':'nodejs20."
+			"x',"
+			"'Handler':'f.handler'}}",
+			i ? "," : "", i);
+	}
+	b->second = rig_model(buf_cstr(&functions));
+	buf_fini(&functions);
+	struct http_exchange *x = ask(b, "GET", "/2015-03-31/functions?MaxItems=10000", "");
+	AUTO_JSON cJSON *page = json_parse(buf_span(&x->body), NULL);
+	assert_int_equal(cJSON_GetArraySize(json_array(page, "Functions")), 50);
+	assert_string_equal(json_str(page, "NextMarker"), "50");
+	fake_exchange_free(x);
 }
 
 static void get_one(void **state)
@@ -837,6 +857,7 @@ int main(void)
 		TEST(response_stream_that_fails),
 		TEST(list_in_pages),
 		TEST(list_of_several_apps),
+		TEST(a_page_holds_50),
 		TEST(get_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
