@@ -82,17 +82,27 @@ static void read_query(const struct http_request *r, struct arena *arena, struct
 	}
 }
 
+/* Another scheme's content is a secret: only its name is shown. A word that stands alone is a token
+ * without a scheme, and no scheme is long. */
+static const char *shown_scheme(struct span word, bool has_content, struct arena *arena)
+{
+	bool ours = span_starts(word, SPAN("AWS4-"));
+	if (ours || (has_content && word.len <= 20)) {
+		return arena_strndup(arena, word.ptr, word.len < 64 ? word.len : 64);
+	}
+	return arena_printf(arena, "%.*s%s", (int)(word.len < 8 ? word.len : 8), word.ptr,
+		word.len > 8 ? "..." : "");
+}
+
 static bool read_authorization(
 	struct span text, struct arena *arena, struct raw *raw, struct sigv4_fault *fault)
 {
 	struct span rest = text;
 	raw->algorithm = span_cut(&rest, ' ');
 	if (!span_is(raw->algorithm, ALGORITHM)) {
-		/* Another scheme's content is a secret: only its name is shown. */
 		return fail(fault, "algorithm", "IncompleteSignature",
-			arena_printf(arena, "Unsupported AWS 'algorithm': '%.*s'.",
-				(int)(raw->algorithm.len < 64 ? raw->algorithm.len : 64),
-				raw->algorithm.ptr));
+			arena_printf(arena, "Unsupported AWS 'algorithm': '%s'.",
+				shown_scheme(raw->algorithm, rest.ptr != NULL, arena)));
 	}
 	while (rest.ptr) {
 		struct span value = span_trim(span_cut(&rest, ','));

@@ -218,6 +218,11 @@ static void refuses_incomplete_credentials(void **state)
 			"Request is missing Authentication Token\n" },
 		{ "GET / HTTP/1.1\n" HEADERS "Authorization: Bearer abc\n", "algorithm",
 			"IncompleteSignature", "Unsupported AWS 'algorithm': 'Bearer'." },
+		{ "GET / HTTP/1.1\n" HEADERS "Authorization: secretsecret\n", "algorithm",
+			"IncompleteSignature", "Unsupported AWS 'algorithm': 'secretse...'." },
+		{ "GET / HTTP/1.1\n" HEADERS "Authorization: AWS4-HMAC-SHA512 Credential=a\n",
+			"algorithm", "IncompleteSignature",
+			"Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512'." },
 		{ "GET / HTTP/1.1\n" HEADERS "Authorization: AWS4-HMAC-SHA256 x\n",
 			"authorization header", "IncompleteSignature",
 			"'x' not a valid key=value pair (missing equal-sign) in "
