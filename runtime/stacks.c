@@ -8,6 +8,9 @@
 #include "runtime/bundle/bundler.h"
 #include "runtime/bundle/cache.h"
 
+/* An app whose stacks write what they read would be evaluated for ever. */
+#define OVERTAKEN_MAX 3
+
 /* An evaluation on its way; outlives stacks that are destroyed meanwhile. */
 struct evaluation {
 	struct stacks *stacks; /* NULL: nobody waits for it */
@@ -19,6 +22,7 @@ struct stacks {
 	char *cache; /* path */
 	struct evaluation *running;
 	bool tried;
+	unsigned overtaken; /* evaluations in a row whose inputs changed meanwhile */
 };
 
 struct stacks *stacks_create(const struct stacks_config *config)
@@ -107,6 +111,16 @@ static void tell_error(struct stacks *s, const cJSON *error, const struct err *e
 	buf_fini(&problem);
 }
 
+static void evaluate(struct stacks *s);
+
+/* Inputs changed while they were read: the answer is history, and nothing else would tell of the change. */
+static bool is_overtaken(struct stacks *s)
+{
+	watch_drain(s->config.watch);
+	return !s->config.frozen && s->overtaken < OVERTAKEN_MAX &&
+	       inputs_check(s->inputs) == INPUTS_CHANGED;
+}
+
 static void on_answer(void *ctx, const cJSON *answer, const struct err *err)
 {
 	struct evaluation *e = ctx;
@@ -118,6 +132,12 @@ static void on_answer(void *ctx, const cJSON *answer, const struct err *err)
 	s->running = NULL;
 	const cJSON *error = json_object(answer, "error");
 	take_inputs(s, error ? error : answer);
+	if (is_overtaken(s)) {
+		s->overtaken++;
+		evaluate(s);
+		return;
+	}
+	s->overtaken = 0;
 	if (!answer || !json_bool(answer, "ok", false)) {
 		tell_error(s, error, err);
 		return;
