@@ -247,9 +247,22 @@ static void fill_info(struct exchange *e)
 	}
 }
 
+static const char *why_no_route(const struct exchange *e)
+{
+	if (e->api->api->disabled) {
+		return "the API's endpoint is disabled (DisableExecuteApiEndpoint), and no custom "
+		       "domain maps to it";
+	}
+	return e->stage ? arena_printf(e->http->arena, "no route matches %.*s %.*s",
+				  SPAN_ARG(e->http->method), SPAN_ARG(e->path))
+			: "the path names no stage, and there is no $default stage";
+}
+
 static void route(struct exchange *e)
 {
-	e->stage = route_stage(e->api->api, e->http->path, &e->path);
+	if (!e->api->api->disabled) {
+		e->stage = route_stage(e->api->api, e->http->path, &e->path);
+	}
 	if (e->stage) {
 		route_match(e->api->routes, e->http->method, e->path, &e->match);
 	}
@@ -260,10 +273,7 @@ static void route(struct exchange *e)
 		return;
 	}
 	if (!e->match.route) {
-		exchange_refuse(e, 404, "route",
-			e->stage ? arena_printf(e->http->arena, "no route matches %.*s %.*s",
-					   SPAN_ARG(e->http->method), SPAN_ARG(e->path))
-				 : "the path names no stage, and there is no $default stage");
+		exchange_refuse(e, 404, "route", why_no_route(e));
 		return;
 	}
 	exchange_move(e, EXCHANGE_ROUTED);

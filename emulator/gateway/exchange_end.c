@@ -42,7 +42,10 @@ void exchange_finish_headers(struct exchange *e, struct reply *r)
 	if (e->api && e->api->api->cors) {
 		cors_apply(e->api->api->cors, e->http, r);
 	}
-	reply_header(r, SPAN("Apigw-Requestid"), span_of(e->request_id));
+	/* The gateway's own 401s were seen with small letters on HTTP/1.1 (4.4). */
+	bool refused = e->verdict.outcome == AUTH_UNAUTHORIZED;
+	reply_header(r, refused ? SPAN("apigw-requestid") : SPAN("Apigw-Requestid"),
+		span_of(e->request_id));
 }
 
 void exchange_answer(struct exchange *e, struct reply *r)

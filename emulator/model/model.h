@@ -153,6 +153,7 @@ struct model_api {
 	const char *id; /* 10 characters [a-z0-9], stable */
 	const char *name;
 	const char *endpoint; /* "http://localhost:4511" as resolve() gave it */
+	bool disabled; /* DisableExecuteApiEndpoint, and no custom domain maps to the API */
 	struct model_cors *cors; /* NULL = not configured */
 	struct model_route *routes;
 	size_t n_routes;

@@ -241,6 +241,36 @@ static int quick_create(struct builder *b, struct template_resource *r, struct m
 	return rc ? rc : api_add_route(b, r, api, &route);
 }
 
+static bool has_domain(struct builder *b, const struct model_api *api)
+{
+	TEMPLATE_FOR(r, &b->set, "AWS::ApiGatewayV2::ApiMapping")
+	{
+		const char *id;
+		struct err err = ERR_INIT;
+		if (template_text(r, r->properties, "ApiId", "", &id, &err) == 0 &&
+			strcmp(id, api->id) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An API without its default endpoint is reached by its custom domain, in whose place our listener stands:
+ * there is no other. */
+static int read_disabled(struct builder *b, struct template_resource *r, struct model_api *api)
+{
+	bool off;
+	int rc = template_bool(r, r->properties, "DisableExecuteApiEndpoint", false, &off, b->err);
+	api->disabled = rc == 0 && off && !has_domain(b, api);
+	if (api->disabled) {
+		build_note(b,
+			"API '%s' answers 404 to all: its endpoint is disabled "
+			"(DisableExecuteApiEndpoint), and no custom domain maps to it",
+			r->logical_id);
+	}
+	return rc;
+}
+
 static int build_api(struct builder *b, struct template_resource *r)
 {
 	const char *protocol;
@@ -267,6 +297,9 @@ static int build_api(struct builder *b, struct template_resource *r)
 			  : -ERR_INVALID;
 	if (rc == 0) {
 		rc = build_cors(b, r, json_get(r->properties, "CorsConfiguration"), &api.cors);
+	}
+	if (rc == 0) {
+		rc = read_disabled(b, r, &api);
 	}
 	if (rc == 0) {
 		struct model *m = b->m;
