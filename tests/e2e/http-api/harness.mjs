@@ -72,7 +72,7 @@ export class Template {
 
 	/** A route to a function, or to the URL of more.url. */
 	route(api, key, fn, more = {}) {
-		const { v1, url, method = "ANY", timeout, mappings, authorizer, auth, scopes } = more;
+		const { v1, url, method = "ANY", timeout, mappings, responses, authorizer, auth, scopes } = more;
 		const id = `${api}Integration${++this.#n}`;
 		const target = url
 			? { IntegrationType: "HTTP_PROXY", IntegrationUri: url, IntegrationMethod: method }
@@ -83,6 +83,7 @@ export class Template {
 			...target,
 			...(timeout && { TimeoutInMillis: timeout }),
 			...(mappings && { RequestParameters: mappings }),
+			...(responses && { ResponseParameters: responses }),
 		});
 		return this.#add(`${api}Route${this.#n}`, "AWS::ApiGatewayV2::Route", {
 			ApiId: ref(api),
