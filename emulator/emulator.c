@@ -253,10 +253,11 @@ static int open_bridge(struct emulator *e, struct err *err)
 	if (!e->bridge) {
 		return -(int)err->code;
 	}
-	if (e->config.tls_cert && bridge_server_listen(e->bridge, e->host, take_port(e),
-					  e->config.tls_cert, e->config.tls_key, err)) {
+	unsigned port = e->config.tls_cert ? take_port(e) : 0;
+	if (e->config.tls_cert && bridge_server_listen(e->bridge, e->host, port, e->config.tls_cert,
+					  e->config.tls_key, err)) {
 		bridge_server_close(TAKE(e->bridge), NULL, NULL);
-		return -(int)err->code;
+		return err->code == ERR_BUSY ? service_explain_busy(err, port) : -(int)err->code;
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "emulator/lambda/invocation.h"
+#include "proxy/base/digest.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/log.h"
 #include "proxy/net/timer.h"
@@ -421,6 +422,10 @@ struct lambda *lambda_create(
 	uv_loop_t *loop, const struct clock *clock, const struct lambda_dispatch *dispatch)
 {
 	struct lambda *l = xalloc(sizeof *l);
+	/* An agent may still have what an emulator before this one asked for; its result must find nobody. */
+	uint32_t start;
+	random_bytes(&start, sizeof start);
+	l->last_wire_id = (uint64_t)start << 20;
 	l->clock = clock;
 	l->dispatch = *dispatch;
 	l->armed_ns = NEVER;

@@ -6,7 +6,8 @@
  *   - WELCOME names our session: it resumes, on_link(true);
  *   - WELCOME names another: ours is lost (the emulator restarted, or the grace passed): a fresh session
  *     begins, on_welcome again;
- *   - BYE, refused, or another certificate than the pinned one: on_gone, no more attempts. */
+ *   - BYE because the emulator shuts down: as if the link broke, for it is usually started again;
+ *   - any other BYE, refused, or a certificate that is not the pinned one or not to be trusted: on_gone, no more attempts. */
 #include "proxy/bridge/bridge_client.h"
 
 #include <stdio.h>
@@ -35,7 +36,8 @@ struct bridge_client {
 	unsigned backoff_ms;
 	bool attempting; /* a connect call has not been reported as failed yet */
 	bool told_down, over, closing, finishing, welcomed;
-	char gone_why[256];
+	bool leaving; /* the emulator said BYE, but may be back */
+	char gone_why[512];
 	void (*closed)(void *ctx);
 	void *closed_ctx;
 };
@@ -62,7 +64,9 @@ static void send_hello(struct bridge_client *b)
 static void on_bye(struct bridge_client *b, const cJSON *meta)
 {
 	const char *why = json_str(meta, "reason");
-	b->over = true;
+	const char *code = json_str(meta, "code");
+	b->leaving = code && strcmp(code, "shutdown") == 0;
+	b->over = !b->leaving;
 	snprintf(b->gone_why, sizeof b->gone_why, "%s", why ? why : "the emulator said BYE");
 }
 
@@ -134,7 +138,8 @@ static void on_settled(void *ctx, struct link *l)
 			b->config.on_welcome(b->config.ctx, "", "");
 		}
 	}
-	if (b->over) {
+	if (b->over || b->leaving) {
+		b->leaving = false;
 		link_cut(l, b->gone_why);
 	}
 }
@@ -150,11 +155,25 @@ static void refuse_certificate(struct bridge_client *b, const char *shown)
 	link_cut(&b->link, b->gone_why);
 }
 
+/* lws compares only names with a certificate's, so an address is compared here. */
+static bool is_number(const char *host)
+{
+	unsigned char address[16];
+	return uv_inet_pton(AF_INET, host, address) == 0 ||
+	       uv_inet_pton(AF_INET6, host, address) == 0;
+}
+
 static void on_opened(void *ctx, struct link *l)
 {
 	struct bridge_client *b = ctx;
 	char shown[FINGERPRINT_LEN + 1];
 	timer_stop(b->retry);
+	if (b->tls && !b->fingerprint[0] && is_number(b->host) &&
+		!link_peer_has_address(l, b->host)) {
+		l->untrusted = true;
+		link_cut(l, "its certificate is for another address");
+		return;
+	}
 	if (b->fingerprint[0]) {
 		link_peer_fingerprint(l, shown);
 		if (strcasecmp(shown, b->fingerprint) != 0) {
@@ -170,7 +189,6 @@ static void on_opened(void *ctx, struct link *l)
 static void on_closed(void *ctx, struct link *l, const char *why)
 {
 	struct bridge_client *b = ctx;
-	(void)l;
 	b->attempting = false;
 	session_link_down(b->session);
 	if (b->closing) {
@@ -179,6 +197,13 @@ static void on_closed(void *ctx, struct link *l, const char *why)
 			timer_arm(b->retry, 0);
 		}
 		return;
+	}
+	if (l->untrusted) {
+		b->over = true;
+		snprintf(b->gone_why, sizeof b->gone_why,
+			"cannot trust the emulator at %s:%d: %s; take the URL with #sha256= that "
+			"`offstage serve` prints, or name your authority's file in SSL_CERT_FILE",
+			b->host, b->port, why);
 	}
 	if (b->over) {
 		b->config.on_gone(b->config.ctx, b->gone_why);
@@ -228,6 +253,8 @@ static void connect_now(struct bridge_client *b)
 		info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
 				       LCCSCF_ALLOW_EXPIRED |
 				       LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+	} else if (is_number(b->host)) {
+		info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
 	}
 	info.opaque_user_data = &b->link;
 	info.pwsi = &b->link.wsi;
@@ -280,6 +307,24 @@ static bool is_loopback(struct span host)
 	       (digits && span_starts(host, SPAN("127.")));
 }
 
+/* Or one of this machine's own addresses? What goes there never leaves it. */
+static bool stays_here(const char *host)
+{
+	uv_interface_address_t *all = NULL;
+	int n = 0;
+	bool own = is_loopback(span_of(host));
+	if (!own && uv_interface_addresses(&all, &n) == 0) {
+		for (int i = 0; i < n; i++) {
+			char address[INET6_ADDRSTRLEN] = "";
+			uv_ip_name(
+				(const struct sockaddr *)&all[i].address, address, sizeof address);
+			own = own || strcmp(address, host) == 0;
+		}
+		uv_free_interface_addresses(all, n);
+	}
+	return own;
+}
+
 /* ws[s]://host[:port][/path]; an IPv6 host stands in brackets. */
 static int parse_url(struct bridge_client *b, const char *url, struct err *err)
 {
@@ -310,7 +355,7 @@ static int parse_url(struct bridge_client *b, const char *url, struct err *err)
 	}
 	b->host = xstrndup(host.ptr, host.len);
 	uint64_t number = b->tls ? 4511 : 4510;
-	if (!b->tls && !is_loopback(host)) {
+	if (!b->tls && !stays_here(b->host)) {
 		return err_set(err, ERR_INVALID,
 			"'%s' leaves this machine without TLS: use the wss:// URL that `offstage "
 			"serve` prints",

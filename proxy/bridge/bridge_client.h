@@ -22,7 +22,8 @@ struct bridge_client_config {
 	void (*on_message)(void *ctx, const struct wire_message *m);
 	/* The connection is down / back; `why` in plain words. */
 	void (*on_link)(void *ctx, bool up, const char *why);
-	/* The session is over for good: refused (token, version), BYE, or the grace has passed. */
+	/* The session is over for good: refused (token, version), or BYE. An emulator that shuts down is only
+	 * a connection lost: it is usually started again, and then on_welcome follows. */
 	void (*on_gone)(void *ctx, const char *why);
 };
 

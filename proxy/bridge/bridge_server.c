@@ -162,7 +162,8 @@ static void greet_new(struct bridge_peer *p, const cJSON *hello)
 	id_random(p->session_id, SESSION_ID_LEN, ID_URLSAFE);
 	snprintf(p->name, sizeof p->name, "agent %u", ++s->counter);
 	send_welcome(p);
-	if (!app || !stage || session_resume(p->session, hello, &err)) {
+	/* What it says of a session that we do not know, as after our restart, is not about this one. */
+	if (!app || !stage || session_resume(p->session, NULL, &err)) {
 		peer_leave(p, "hello", app && stage ? err.msg : "HELLO without app or stage");
 		return;
 	}
@@ -394,11 +395,8 @@ int bridge_server_listen(struct bridge_server *s, const char *host, unsigned por
 	}
 	struct lws_vhost *vhost = lws_create_vhost(s->lws, &info);
 	if (!vhost) {
-		return err_set(err, ERR_BUSY,
-			"the bridge cannot listen on %s port %u with certificate '%s' and key "
-			"'%s': is the "
-			"port taken, or do they not fit each other?",
-			host, port, cert, key);
+		return err_set(
+			err, ERR_BUSY, "the bridge cannot listen on '%s' port %u", host, port);
 	}
 	s->port = (unsigned)lws_get_vhost_listen_port(vhost);
 	return 0;

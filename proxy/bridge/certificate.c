@@ -1,5 +1,7 @@
 #include "proxy/bridge/certificate.h"
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -47,6 +49,26 @@ int certificate_ensure(const char *cert_path, const char *key_path, struct err *
 	buf_fini(&pem);
 	buf_fini(&der);
 	signing_key_destroy(key);
+	return rc;
+}
+
+int certificate_check(const char *cert_path, const char *key_path, struct err *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	ENSURE(ctx);
+	int rc = 0;
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert_path) != 1) {
+		rc = err_set(
+			err, ERR_INVALID, "'%s' holds no certificate (PEM is expected)", cert_path);
+	} else if (SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) != 1) {
+		/* Also when it is a key, but of another certificate. */
+		rc = err_set(err, ERR_INVALID,
+			"'%s' holds no key (PEM, without a passphrase) that fits the certificate "
+			"in '%s'",
+			key_path, cert_path);
+	}
+	ERR_clear_error();
+	SSL_CTX_free(ctx);
 	return rc;
 }
 

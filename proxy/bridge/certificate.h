@@ -8,6 +8,8 @@
 
 /* Makes a self-signed certificate and its key (PEM, the key 0600) unless both files are there. */
 int certificate_ensure(const char *cert_path, const char *key_path, struct err *err) MUST_CHECK;
+/* Can a server show this certificate (and its chain), with this key? */
+int certificate_check(const char *cert_path, const char *key_path, struct err *err) MUST_CHECK;
 /* Of the first certificate in a PEM file; NUL-terminated. */
 int certificate_fingerprint(
 	const char *cert_path, char out[FINGERPRINT_LEN + 1], struct err *err) MUST_CHECK;

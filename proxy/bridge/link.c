@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -105,6 +106,14 @@ void link_peer_fingerprint(const struct link *l, char out[FINGERPRINT_LEN + 1])
 	X509_free(certificate);
 }
 
+bool link_peer_has_address(const struct link *l, const char *address)
+{
+	X509 *certificate = l->wsi ? SSL_get1_peer_certificate(lws_get_ssl(l->wsi)) : NULL;
+	bool has = certificate && X509_check_ip_asc(certificate, address, 0) == 1;
+	X509_free(certificate);
+	return has;
+}
+
 /* --- lws callbacks, one function a reason -------------------------------------------------- */
 
 static int on_established(struct link *l, struct lws *wsi)
@@ -199,6 +208,15 @@ static int on_gone(struct link *l, struct lws *wsi, const char *why)
 	return 0;
 }
 
+/* lws says no more than that TLS failed. */
+static int on_no_connection(struct link *l, struct lws *wsi, const char *why)
+{
+	SSL *ssl = lws_get_ssl(wsi);
+	long result = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+	l->untrusted = result != X509_V_OK;
+	return on_gone(l, wsi, l->untrusted ? X509_verify_cert_error_string(result) : why);
+}
+
 /* Browsers always send Origin with a WebSocket; agents never do. */
 static int on_request(struct lws *wsi)
 {
@@ -253,7 +271,7 @@ static int dispatch(
 	case LWS_CALLBACK_CLIENT_WRITEABLE:
 		return on_writable(l);
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		return on_gone(l, wsi, in ? in : "cannot connect");
+		return on_no_connection(l, wsi, in ? in : "cannot connect");
 	case LWS_CALLBACK_CLOSED:
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		return on_gone(l, wsi, "the other end closed the connection");

@@ -25,6 +25,7 @@ struct link {
 	struct buf out; /* LWS_PRE bytes, then frames */
 	char why[512]; /* why it was cut */
 	bool is_open, cut;
+	bool untrusted; /* closed because the other end's certificate does not hold */
 	/* After each batch of input, when the session may be exchanged; NULL allowed. */
 	void (*settled)(void *ctx, struct link *l);
 	void (*opened)(void *ctx, struct link *l);
@@ -46,6 +47,9 @@ void link_wake(struct link *l);
 void link_cut(struct link *l, const char *why);
 /* The SHA-256 of the other end's certificate, lower-case hex; "" if it showed none. */
 void link_peer_fingerprint(const struct link *l, char out[FINGERPRINT_LEN + 1]);
+
+/* Does that certificate name this numeric address? */
+bool link_peer_has_address(const struct link *l, const char *address);
 
 /* The lws protocol table (one entry and the end mark) for both ends. */
 extern const struct lws_protocols link_protocols[];

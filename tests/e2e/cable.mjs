@@ -47,7 +47,7 @@ export async function makeNet(t) {
 	]) {
 		machine.ip("link", "set", "lo", "up");
 		for (const address of addresses) {
-			machine.ip("address", "add", address, "dev", "cable");
+			machine.ip("address", "add", address, "dev", "cable", ...(address.includes(":") ? ["nodad"] : []));
 		}
 		machine.ip("link", "set", "cable", "up");
 	}

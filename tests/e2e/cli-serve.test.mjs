@@ -149,6 +149,50 @@ test("a cut is told, and so is its end", async (t) => {
 	assert.deepEqual(await serve.end("SIGTERM"), { code: 0, signal: null });
 });
 
+const SLOW = `export async function handler({ queryStringParameters: { n, ms } }) {
+	console.log(n, "begins");
+	await new Promise((resolve) => setTimeout(resolve, Number(ms)));
+	return { statusCode: 200, body: n };
+}
+`;
+
+test("an emulator that is started again gets its agents back", async (t) => {
+	const { home, env } = makeHome();
+	const net = await makeNet(t);
+	const options = { cwd: home, env: env() };
+	const start = async () => {
+		const serve = net.cloud.stays([OFFSTAGE, "serve", "--host", CLOUD], options);
+		return [serve, ...(await serve.says(/wss:\/\/[^']+/))];
+	};
+	const dir = copyApp("api-auth-auth0");
+	writeFileSync(path.join(dir, "backend/functions/public.ts"), SLOW);
+	const [serve, url] = await start();
+	const agent = net.developer.stays([OFFSTAGE, "connect", url], { ...options, cwd: dir });
+	const [, api] = await agent.says(/ApiEndpoint: (\S+)/);
+	await agent.says(/Listening for requests/);
+	const ask = async (n, ms) =>
+		(await net.developer.run(["curl", "-s", `${api}/public?n=${n}&ms=${ms}`])).stdout;
+	let server = serve;
+	for (const signal of ["SIGTERM", "SIGKILL"]) {
+		assert.equal(await ask("before", 0), "before");
+		const cut = ask("cut", 3000);
+		await agent.says(new RegExp(`cut begins[^]*${signal === "SIGKILL" ? "cut begins" : ""}`));
+		await server.end(signal);
+		assert.notEqual(await cut, "cut");
+		if (signal === "SIGTERM") {
+			await agent.says(/Connection to the emulator lost, trying to get it back: the emulator is shutting down/);
+		}
+		const from = agent.out.length;
+		const [next, again] = await start();
+		assert.equal(again, url, "the same address and certificate");
+		await eventually("the app is up again", () => /Connected to the emulator[^]*completed/.test(agent.out.slice(from)));
+		// While this runs, the agent comes to the end of what the former emulator had asked for.
+		assert.equal(await ask("after", 4000), "after");
+		server = next;
+	}
+	assert.equal((await agent.end("SIGINT")).code, 130);
+});
+
 test("one emulator, several apps and agents", async (t) => {
 	const { home, env } = makeHome();
 	const options = { cwd: home, env: env() };
