@@ -43,16 +43,21 @@ bool service_is_loopback(const char *host)
 	       strcmp(host, "::1") == 0;
 }
 
+/* Ours is called from itself too, when it listens on one address that is not loopback: then both ends have
+ * that address, which the kernel accepts from no other machine. */
 bool service_is_loopback_socket(int fd)
 {
-	struct sockaddr_storage peer;
-	socklen_t n = sizeof peer;
-	char text[INET6_ADDRSTRLEN];
+	struct sockaddr_storage peer, self;
+	socklen_t n = sizeof peer, m = sizeof self;
+	char text[INET6_ADDRSTRLEN], own[INET6_ADDRSTRLEN];
 	if (getpeername(fd, (struct sockaddr *)&peer, &n) ||
-		uv_ip_name((struct sockaddr *)&peer, text, sizeof text)) {
+		getsockname(fd, (struct sockaddr *)&self, &m) ||
+		uv_ip_name((struct sockaddr *)&peer, text, sizeof text) ||
+		uv_ip_name((struct sockaddr *)&self, own, sizeof own)) {
 		return false;
 	}
-	return service_is_loopback(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+	return strcmp(text, own) == 0 ||
+	       service_is_loopback(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
 }
 
 /* A name may be rebound to us by whoever owns it, a number may not. */
@@ -125,10 +130,10 @@ void service_reply_message(struct http_exchange *x, int status, const char *mess
 
 /* --- who has the port (Linux) ---------------------------------------------------------------- */
 
-/* The inode of the socket that listens on the port, from /proc/net/tcp; 0 if not found. */
-static unsigned long listening_inode(unsigned port)
+/* The inode of the socket that listens on the port, from /proc/net/tcp or tcp6; 0 if not found. */
+static unsigned long listening_inode(const char *table, unsigned port)
 {
-	FILE *f = fopen("/proc/net/tcp", "re");
+	FILE *f = fopen(table, "re");
 	char line[512];
 	unsigned long found = 0;
 	while (f && !found && fgets(line, sizeof line, f)) {
@@ -166,7 +171,8 @@ static bool process_holds(const char *pid, const char *socket)
 /* "node (pid 123)", or "" if it cannot be known. */
 static void find_owner(unsigned port, char *out, size_t size)
 {
-	unsigned long inode = listening_inode(port);
+	unsigned long inode = listening_inode("/proc/net/tcp", port);
+	inode = inode ? inode : listening_inode("/proc/net/tcp6", port);
 	AUTO_FREE char *socket = xasprintf("socket:[%lu]", inode);
 	DIR *proc = inode ? opendir("/proc") : NULL;
 	out[0] = '\0';

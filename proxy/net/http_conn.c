@@ -406,7 +406,13 @@ static void read_peer(struct http_conn *c)
 		return;
 	}
 	if (addr.ss_family == AF_INET6) {
-		uv_ip6_name((struct sockaddr_in6 *)&addr, c->peer, sizeof c->peer);
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&addr;
+		if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+			/* An IPv4 client of a listener on "::". */
+			uv_inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], c->peer, sizeof c->peer);
+		} else {
+			uv_ip6_name(v6, c->peer, sizeof c->peer);
+		}
 	} else {
 		uv_ip4_name((struct sockaddr_in *)&addr, c->peer, sizeof c->peer);
 	}

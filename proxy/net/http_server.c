@@ -167,7 +167,8 @@ static int listen_on(struct http_server *s, const char *host, unsigned port)
 	tcp->data = s;
 	s->n_listeners++;
 	scope_hold(&s->scope);
-	rc = uv_tcp_bind(tcp, (struct sockaddr *)&addr, v6 ? UV_TCP_IPV6ONLY : 0);
+	rc = uv_tcp_bind(
+		tcp, (struct sockaddr *)&addr, 0); /* "::" is all addresses, IPv4 as well */
 	return rc < 0 ? rc : uv_listen((uv_stream_t *)tcp, BACKLOG, on_connection);
 }
 

@@ -2,15 +2,16 @@
  * speaks TLS with a certificate of its own making (kept, so that its fingerprint stays), or a given one. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
 
 #include "emulator/emulator.h"
+#include "emulator/service.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
 #include "proxy/base/file.h"
 #include "proxy/base/json.h"
 #include "proxy/bridge/certificate.h"
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/host.h"
 #include "runtime/cli/run.h"
 #include "runtime/cli/token_file.h"
 
@@ -20,37 +21,8 @@ struct serve {
 	char *token_path, *token;
 	char *cert, *key; /* NULL: loopback only */
 	char fingerprint[FINGERPRINT_LEN + 1];
-	char public_host[64];
+	char public_host[HOST_MAX];
 };
-
-static bool is_loopback(const char *host)
-{
-	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-	       strcmp(host, "::1") == 0;
-}
-
-/* What others call us: the address we listen on, or, on all of them, the first that leaves the machine. */
-static void find_public_host(struct serve *s)
-{
-	const char *host = s->options->host;
-	bool v6 = strcmp(host, "::") == 0;
-	uv_interface_address_t *all = NULL;
-	int n = 0;
-	snprintf(s->public_host, sizeof s->public_host, "%s",
-		is_loopback(host) ? "localhost" : host);
-	if ((!v6 && strcmp(host, "0.0.0.0") != 0) || uv_interface_addresses(&all, &n)) {
-		return;
-	}
-	snprintf(s->public_host, sizeof s->public_host, "localhost");
-	for (int i = 0; i < n; i++) {
-		if (!all[i].is_internal && all[i].address.address4.sin_family == AF_INET) {
-			uv_ip4_name(
-				&all[i].address.address4, s->public_host, sizeof s->public_host);
-			break;
-		}
-	}
-	uv_free_interface_addresses(all, n);
-}
 
 static int find_certificate(struct serve *s, struct err *err)
 {
@@ -58,7 +30,7 @@ static int find_certificate(struct serve *s, struct err *err)
 	if (!o->tls_cert != !o->tls_key) {
 		return err_set(err, ERR_INVALID, "--tls-cert and --tls-key go together");
 	}
-	if (!o->tls_cert && is_loopback(o->host)) {
+	if (!o->tls_cert && host_is_loopback(o->host)) {
 		return 0;
 	}
 	s->cert = o->tls_cert ? xstrdup(o->tls_cert) : xasprintf("%s/certificate.pem", s->dir);
@@ -66,7 +38,8 @@ static int find_certificate(struct serve *s, struct err *err)
 	if (!o->tls_cert && certificate_ensure(s->cert, s->key, err)) {
 		return -(int)err->code;
 	}
-	return certificate_fingerprint(s->cert, s->fingerprint, err);
+	int rc = certificate_fingerprint(s->cert, s->fingerprint, err);
+	return rc ? rc : certificate_check(s->cert, s->key, err);
 }
 
 static int prepare(struct serve *s, struct err *err)
@@ -81,17 +54,18 @@ static int prepare(struct serve *s, struct err *err)
 	if (!s->token || dir_make_private(s->dir, err)) {
 		return -(int)err->code;
 	}
-	find_public_host(s);
+	host_public(s->options->host, true, s->public_host);
 	return find_certificate(s, err);
 }
 
 static char *bridge_url(const struct serve *s, const struct emulator *e)
 {
-	bool v6 = strchr(s->public_host, ':') != NULL;
-	return s->cert ? xasprintf("wss://%s%s%s:%u/bridge#sha256=%s", v6 ? "[" : "",
-				 s->public_host, v6 ? "]" : "", emulator_bridge_port(e),
-				 s->fingerprint)
-		       : xasprintf("ws://localhost:%u/bridge", emulator_port(e));
+	char origin[HOST_MAX + 32];
+	unsigned port = s->cert ? emulator_bridge_port(e) : emulator_port(e);
+	service_write_url(s->public_host, port, origin, sizeof origin);
+	const char *authority = origin + strlen("http://");
+	return s->cert ? xasprintf("wss://%s/bridge#sha256=%s", authority, s->fingerprint)
+		       : xasprintf("ws://%s/bridge", authority);
 }
 
 static void on_listening(void *ctx, const struct emulator *e)
@@ -99,7 +73,8 @@ static void on_listening(void *ctx, const struct emulator *e)
 	const struct serve *s = ctx;
 	AUTO_FREE char *url = bridge_url(s, e);
 	struct buf members = BUF_INIT(16384);
-	AUTO_FREE char *service = xasprintf("http://%s:%u", s->public_host, emulator_port(e));
+	char service[HOST_MAX + 32];
+	service_write_url(s->public_host, emulator_port(e), service, sizeof service);
 	json_add_member(&members, "service", span_of(service));
 	json_add_member(&members, "bridge", span_of(url));
 	json_add_member(&members, "tokenFile", span_of(s->token_path));
@@ -130,7 +105,7 @@ int cmd_serve(const struct options *o)
 		code = run_alone(&(struct run){ .options = o,
 			.state_dir = s.dir,
 			.token = s.token,
-			.public_host = s.public_host,
+			.for_others = true,
 			.tls_cert = s.cert,
 			.tls_key = s.key,
 			.on_listening = on_listening,

@@ -5,6 +5,7 @@
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/span.h"
+#include "runtime/cli/host.h"
 
 #define IN(command) (1u << COMMAND_##command)
 #define RUNS (IN(START) | IN(EXEC) | IN(DEPLOY))
@@ -263,6 +264,11 @@ static int require(const struct options *o, struct err *err)
 	if (o->stage && !good_stage(o->stage)) {
 		return err_set(err, ERR_INVALID,
 			"'%s' is no stage name: a letter, then letters, digits and '-'", o->stage);
+	}
+	if (o->host && !host_is_good(o->host)) {
+		return err_set(err, ERR_INVALID,
+			"--host takes 'localhost' or a number such as 0.0.0.0 or ::1, not '%s'",
+			o->host);
 	}
 	bool needs_stage = o->command == COMMAND_DEPLOY || o->command == COMMAND_REMOVE;
 	if (needs_stage && !o->stage) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "emulator/emulator.h"
+#include "emulator/service.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
 #include "proxy/base/file.h"
@@ -12,6 +13,7 @@
 #include "runtime/agent.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/endpoints.h"
+#include "runtime/cli/host.h"
 
 #define TOKEN_LEN 40
 #define FLUSH_MS 10
@@ -214,10 +216,12 @@ static int open_emulator(struct running *r, struct err *err)
 {
 	const struct run *run = r->run;
 	const struct options *o = run->options;
+	char public_host[HOST_MAX];
+	host_public(o->host, run->for_others, public_host);
 	r->emulator = emulator_open(&(struct emulator_config){ .loop = r->loop,
 					    .clock = &clock_system,
 					    .host = o->host,
-					    .public_host = run->public_host,
+					    .public_host = public_host,
 					    .port = o->port,
 					    .state_dir = run->state_dir,
 					    .token = token_of(r),
@@ -233,11 +237,11 @@ static int open_emulator(struct running *r, struct err *err)
 		return -(int)err->code;
 	}
 	/* Both halves here talk over loopback, which a listener on one other address does not cover. */
-	bool narrow = strcmp(o->host, "localhost") != 0 && strcmp(o->host, "0.0.0.0") != 0 &&
-		      strcmp(o->host, "::") != 0;
-	bool v6 = narrow && strchr(o->host, ':');
-	r->bridge = xasprintf("ws://%s%s%s:%u/bridge", v6 ? "[" : "",
-		narrow ? o->host : "127.0.0.1", v6 ? "]" : "", emulator_port(r->emulator));
+	bool narrow = strcmp(o->host, "localhost") != 0 && !host_is_any(o->host);
+	char origin[HOST_MAX + 32];
+	service_write_url(
+		narrow ? o->host : "127.0.0.1", emulator_port(r->emulator), origin, sizeof origin);
+	r->bridge = xasprintf("ws%s/bridge", origin + strlen("http"));
 	if (run->on_listening) {
 		run->on_listening(run->ctx, r->emulator);
 	}

@@ -27,7 +27,7 @@ struct run {
 	const char *runtime_dir; /* paths.h */
 	const char *token; /* NULL: a fresh one, as both halves are here */
 	const struct run_remote *remote; /* NULL: the emulator is here */
-	const char *public_host; /* what URLs call this machine; NULL = localhost */
+	bool for_others; /* URLs are for other machines */
 	const char *tls_cert, *tls_key; /* PEM files: the bridge also over TLS; NULL = not */
 	bool frozen; /* deploy: no watching */
 	/* The emulator listens, before anybody can have connected; NULL = nobody cares. */
