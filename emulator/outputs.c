@@ -7,6 +7,56 @@
  * longer than the cloud's. */
 #define CREDENTIALS_MS (7ll * 24 * 3600 * 1000)
 
+#define LABEL "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+/* The text after "<id>.execute-api.<region>.amazonaws.com[.cn]"; NULL if it does not begin so. */
+static const char *skip_api_host(const char *text, const char *id)
+{
+	static const char SERVICE[] = ".execute-api.", SUFFIX[] = ".amazonaws.com", CHINA[] = ".cn";
+	size_t n = strlen(id);
+	if (strncmp(text, id, n) != 0 || strncmp(text + n, SERVICE, strlen(SERVICE)) != 0) {
+		return NULL;
+	}
+	const char *region = text + n + strlen(SERVICE);
+	const char *rest = region + strspn(region, LABEL);
+	if (strncmp(rest, SUFFIX, strlen(SUFFIX)) != 0) {
+		return NULL;
+	}
+	rest += strlen(SUFFIX);
+	return strncmp(rest, CHINA, strlen(CHINA)) == 0 ? rest + strlen(CHINA) : rest;
+}
+
+/* A template may put an API's address in the cloud together by itself, as SAM's examples do with Fn::Sub.
+ * Whoever reads it here wants the one that answers. */
+static void localize(struct buf *out, const struct model *m, const char *text)
+{
+	static const char HTTPS[] = "https://";
+	for (const char *at = text; *at;) {
+		bool scheme = strncmp(at, HTTPS, strlen(HTTPS)) == 0;
+		const char *rest = NULL;
+		bool amid = at > text && strspn(at - 1, LABEL "."); /* in a longer name */
+		for (size_t i = 0; !amid && !rest && i < m->n_apis; i++) {
+			const char *local = m->apis[i].endpoint;
+			rest = skip_api_host(at + (scheme ? strlen(HTTPS) : 0), m->apis[i].id);
+			if (rest) {
+				buf_add_str(out, scheme ? local : local + strlen("http://"));
+			}
+		}
+		if (!rest) {
+			buf_add_char(out, *at);
+		}
+		at = rest ? rest : at + 1;
+	}
+}
+
+static void add_local(struct buf *out, const struct model *m, const char *name, const char *value)
+{
+	struct buf text = BUF_INIT(1u << 20);
+	localize(&text, m, value);
+	json_add_member(out, name, buf_span(&text));
+	buf_fini(&text);
+}
+
 static void add_outputs(struct buf *out, const struct model *m)
 {
 	json_add_name(out, "outputs");
@@ -16,8 +66,7 @@ static void add_outputs(struct buf *out, const struct model *m)
 		buf_add_char(out, '{');
 		for (size_t i = 0; i < m->n_outputs; i++) {
 			if (strcmp(m->outputs[i].stack, m->stacks.at[s]) == 0) {
-				json_add_member(
-					out, m->outputs[i].name, span_of(m->outputs[i].value));
+				add_local(out, m, m->outputs[i].name, m->outputs[i].value);
 			}
 		}
 		buf_add_char(out, '}');
@@ -105,7 +154,7 @@ static int add_function(struct buf *out, const struct outputs_input *in,
 	json_add_name(out, "environment");
 	buf_add_char(out, '{');
 	for (size_t i = 0; i < f->n_env; i++) {
-		json_add_member(out, f->env[i].name, span_of(f->env[i].value));
+		add_local(out, in->model, f->env[i].name, f->env[i].value);
 	}
 	buf_add_char(out, '}');
 	add_tree(out, "code", f->code);

@@ -1,5 +1,6 @@
 /* What the emulator answers to an agent's templates: addresses, outputs and the functions as they shall
- * run (proxy/wire/messages.h, OUTPUTS). */
+ * run (proxy/wire/messages.h, OUTPUTS). Outputs and environment variables that hold the address which an API has in
+ * the cloud hold its local one instead. */
 #pragma once
 
 #include "emulator/model/model.h"

@@ -94,6 +94,7 @@ appTest("sam-http-api", async (program) => {
 	const cors = await get(`${api}/hello/x`, { origin: "http://anywhere.example.com" });
 	assert.equal(cors.headers["access-control-allow-origin"], "*");
 	assert.deepEqual(Object.keys(program.endpoints.apis), ["HttpApi"]);
+	assert.equal(program.outputs.ApiUrl, api, "not the address that its !Sub has in the cloud");
 	assert.match(program.outputs.HelloArn, /^arn:aws:lambda:us-east-1:\d{12}:function:/);
 });
 

@@ -28,7 +28,10 @@ static const struct clock CLOCK = { fixed_ms, fixed_ns, NULL };
 
 #define ROLE "arn:aws:iam::123456789012:role/R"
 
-static struct model_pair env[] = { { .name = "TABLE", .value = "a \"b\"" } };
+#define CLOUD "abc1234567.execute-api.eu-central-1.amazonaws.com"
+
+static struct model_pair env[] = { { .name = "TABLE", .value = "a \"b\"" },
+	{ .name = "API_URL", .value = "https://" CLOUD "/v1" } };
 static struct model_function functions[] = {
 	{ .name = "app-dev-f",
 		.arn = "arn:aws:lambda:us-east-1:123456789012:function:app-dev-f",
@@ -42,7 +45,7 @@ static struct model_function functions[] = {
 		.memory_mb = 128,
 		.reserved_concurrency = -1,
 		.env = env,
-		.n_env = 1,
+		.n_env = 2,
 		.log_format = "JSON",
 		.architecture = "arm64" },
 	{ .name = "bare",
@@ -56,11 +59,23 @@ static struct model_function functions[] = {
 		.log_format = "Text",
 		.architecture = "x86_64" },
 };
-static struct model_api apis[] = { { .key = "Api", .endpoint = "http://localhost:4511" } };
+static struct model_api apis[] = {
+	{ .key = "Api", .id = "abc1234567", .endpoint = "http://localhost:4511" },
+	{ .key = "China", .id = "zzz1234567", .endpoint = "http://localhost:4513" },
+};
 static const char *stack_names[] = { "one", "two", "empty" };
 static struct model_output model_outputs[] = {
 	{ .stack = "one", .name = "Url", .value = "http://localhost:4511" },
 	{ .stack = "two", .name = "Url", .value = "another" },
+	{ .stack = "two", .name = "Sub", .value = "https://" CLOUD "/" },
+	{ .stack = "two", .name = "Host", .value = CLOUD },
+	{ .stack = "two",
+		.name = "Both",
+		.value = "https://" CLOUD
+			 "/a,https://zzz1234567.execute-api.cn-north-1.amazonaws.com.cn/b" },
+	{ .stack = "two",
+		.name = "Foreign",
+		.value = "https://x" CLOUD ", https://abc1234567.execute-api.x/" },
 };
 static struct model_note notes[] = { { .text = "AWS::S3::Bucket is not emulated" } };
 static const struct model MODEL = { .app = "app",
@@ -70,9 +85,9 @@ static const struct model MODEL = { .app = "app",
 	.functions = functions,
 	.n_functions = 2,
 	.apis = apis,
-	.n_apis = 1,
+	.n_apis = 2,
 	.outputs = model_outputs,
-	.n_outputs = 2,
+	.n_outputs = 6,
 	.stacks = { stack_names, 3 },
 	.notes = notes,
 	.n_notes = 1 };
@@ -142,6 +157,22 @@ static void outputs_stand_under_their_stack(void **state)
 	assert_non_null(json_object(all, "empty"));
 }
 
+/* As in SAM's own examples: !Sub https://${HttpApi}.execute-api.${AWS::Region}.amazonaws.com/ */
+static void an_address_in_the_cloud_is_the_local_one(void **state)
+{
+	const cJSON *o = ((struct rig *)*state)->answer;
+	const cJSON *two = json_get(json_get(o, "outputs"), "two");
+	assert_string_equal(json_str(two, "Sub"), "http://localhost:4511/");
+	assert_string_equal(json_str(two, "Host"), "localhost:4511");
+	assert_string_equal(
+		json_str(two, "Both"), "http://localhost:4511/a,http://localhost:4513/b");
+	assert_string_equal(
+		json_str(two, "Foreign"), "https://x" CLOUD ", https://abc1234567.execute-api.x/");
+	const cJSON *f = cJSON_GetArrayItem(json_array(o, "functions"), 0);
+	assert_string_equal(
+		json_str(json_get(f, "environment"), "API_URL"), "http://localhost:4511/v1");
+}
+
 static void functions_as_they_shall_run(void **state)
 {
 	const cJSON *list = json_array(((struct rig *)*state)->answer, "functions");
@@ -184,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(addresses),
 		TEST(outputs_stand_under_their_stack),
+		TEST(an_address_in_the_cloud_is_the_local_one),
 		TEST(functions_as_they_shall_run),
 		TEST(credentials_are_the_roles),
 	};
