@@ -21,6 +21,12 @@ const template = new Template()
 	.route("Two", "ANY /echo", "Echo")
 	.api("One")
 	.route("One", "ANY /answer", "Answer", { v1: true });
+template.authorizer("Two", "Open", {
+	IdentitySource: ["$request.header.X-Key"], AuthorizerResultTtlInSeconds: 0,
+	AuthorizerPayloadFormatVersion: "2.0", EnableSimpleResponses: true,
+}, "Allow").fn("Allow", "authorizer.handler");
+template.route("Two", "GET /guarded/{proxy+}", "Echo", { auth: "CUSTOM", authorizer: "Open" });
+template.route("Two", "GET /free/{proxy+}", "Echo");
 // A function that no permission lets the API call.
 template.fn("Locked", "echo.handler").route("Two", "GET /locked", "Locked");
 delete template.resources.LockedPermission;
@@ -249,6 +255,18 @@ test("responses", (t) => withApp(t, template, async (program) => {
 		assert.equal(JSON.parse(answer.body).body.length, five.length);
 		// A result above 6 MB is the function's error.
 		assertError(await exchange(two, { target: "/behave?size=7000000" }), 500, FAILED);
+	});
+
+	await program.step(t, "414 for an ARN above 1600 bytes, where the ARN is asked for", async () => {
+		const { requestContext: c } = JSON.parse((await exchange(two, { target: "/echo" })).body);
+		const arn = `arn:aws:execute-api:us-east-1:${c.accountId}:${c.apiId}/$default/GET/guarded/`;
+		const ask = (name, n) => exchange(two, { target: `/${name}/${"p".repeat(n)}`, headers: [["X-Key", "k"]] });
+		const room = 1600 - arn.length;
+		assert.equal((await ask("guarded", room)).status, 200);
+		const { answer, event } = await withEvent(program, "refused", () => ask("guarded", room + 1));
+		assertError(answer, 414, "Request URI too long");
+		assert.deepEqual([event.check, event.status], ["uri length", 414]);
+		assert.equal((await ask("free", 5000)).status, 200);
 	});
 
 	await program.step(t, "431 above 10240 bytes of head", async () => {
