@@ -52,7 +52,7 @@ bool sigv4_verify(const struct http_request *r, const struct sigv4_claim *c, con
 /* Signers differ; these are the readings that are accepted, the first one being all false. */
 struct sigv4_way {
 	bool raw_path; /* "//", "/./" and "/../" kept */
-	bool literal_plus; /* '+' in the query is a plus, not a space */
+	bool literal_plus; /* '+' in the query stands as it came, and is no space */
 	bool token_unsigned; /* presigned: the token was added after signing */
 };
 /* A canonical request longer than this is refused (names in SignedHeaders may repeat). */

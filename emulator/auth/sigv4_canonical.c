@@ -80,11 +80,24 @@ static int by_name_then_value(const void *a, const void *b)
 		span_n(p->text + p->value, p->value_len), span_n(q->text + q->value, q->value_len));
 }
 
-static void add_recoded(struct buf *out, struct buf *scratch, struct span in, bool plus)
+/* A raw '+' is a blank, or stands in the canonical query as it came: botocore signs it so
+ * (identity-and-auth.md 5.3). "%2B" is "%2B" in both readings. */
+static void add_recoded(struct buf *out, struct buf *scratch, struct span in, bool literal_plus)
 {
-	buf_clear(scratch);
-	(void)percent_decode(scratch, in, plus);
-	percent_encode(out, buf_span(scratch), "");
+	while (in.ptr) {
+		struct span piece = in;
+		if (literal_plus) {
+			piece = span_cut(&in, '+');
+		} else {
+			in.ptr = NULL;
+		}
+		buf_clear(scratch);
+		(void)percent_decode(scratch, piece, true);
+		percent_encode(out, buf_span(scratch), "");
+		if (in.ptr) {
+			buf_add_char(out, '+');
+		}
+	}
 }
 
 static bool left_out(const struct sigv4_claim *c, struct sigv4_way way, struct span name)
@@ -126,10 +139,10 @@ static void add_query(struct buf *out, const struct http_request *r, const struc
 		}
 		struct parameter *p = &list[n++];
 		p->name = text.len;
-		add_recoded(&text, &scratch, name, !way.literal_plus);
+		add_recoded(&text, &scratch, name, way.literal_plus);
 		p->name_len = text.len - p->name;
 		p->value = text.len;
-		add_recoded(&text, &scratch, value, !way.literal_plus);
+		add_recoded(&text, &scratch, value, way.literal_plus);
 		p->value_len = text.len - p->value;
 	}
 	for (size_t i = 0; i < n; i++) {

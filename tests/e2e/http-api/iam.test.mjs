@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { quickCredentials, aws4Sign, curl, smithySign } from "../clients.mjs";
-import { send, tempDir } from "../support.mjs";
+import { cleanEnv, run, send, tempDir } from "../support.mjs";
 import { apiUrl, assertError, exchange, Template, withApp, withEvent } from "./harness.mjs";
 
 const USER = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
@@ -83,6 +83,24 @@ function signed(url, credentials, {
 		`${algorithm} Credential=${credentials.accessKeyId}/${scope}, ` +
 		`SignedHeaders=${signedNames.join(";")}, Signature=${signature}`;
 	return { method, target, headers: [...all, ["Authorization", authorization]], body };
+}
+
+/** What the AWS CLI's own library would send. */
+async function botocoreSign(credentials, url, { method = "GET", headers = {}, body } = {}) {
+	const script = `
+import json, sys
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+q = json.load(sys.stdin)
+r = AWSRequest(method=q["method"], url=q["url"], data=q.get("body"), headers=q["headers"])
+c = q["credentials"]
+SigV4Auth(Credentials(c["accessKeyId"], c["secretAccessKey"], c.get("sessionToken")), "execute-api", "us-east-1").add_auth(r)
+print(json.dumps(dict(r.headers.items())))`;
+	const input = JSON.stringify({ method, url, headers, body, credentials });
+	const { code, stdout, stderr } = await run("python3", ["-c", script], { env: cleanEnv(), input });
+	assert.equal(code, 0, stderr);
+	return { url, method, body, headers: JSON.parse(stdout) };
 }
 
 const statement = (Effect, paths, more = {}) => ({
@@ -301,11 +319,54 @@ test("IAM", async (t) => {
 					assert.equal((await send(request)).status, 200, target);
 				}
 			}
+			for (const more of [
+				{ target: "/me" },
+				{ target: "/q?b=2&a=x%20y&a=1&flag=&p=a+b" }, // a plus that botocore signs as it stands
+				{ target: "/open/a%20b/%CE%BB" },
+				{ target: "/open/x", method: "POST", body: '{"a":1}', headers: { "content-type": "application/json" } },
+			]) {
+				const request = await botocoreSign(guest, url + more.target, more);
+				assert.equal((await send(request)).status, /^\/q/.test(more.target) ? 403 : 200, more.target);
+				assert.equal((await send(await botocoreSign(USER, url + more.target, more))).status, 200, more.target);
+			}
 			const { stdout } = await curl(
 				"--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", `${USER.accessKeyId}:${USER.secretAccessKey}`,
 				"-o", "/dev/null", "-w", "%{http_code}", `${url}/me`,
 			);
 			assert.equal(stdout, "200");
+		});
+
+		await program.step(t, "the headers that clients sign", async () => {
+			const post = { method: "POST", target: "/open/x?q=a+b", body: '{"a":1}' };
+			const json = [["Content-Type", "application/json; charset=UTF-8"]];
+			const sum = [["X-Amz-Content-Sha256", hash(post.body)]];
+			const sdk = [
+				["amz-sdk-invocation-id", "5f7c8ec7"], ["amz-sdk-request", "attempt=1; max=3"], ["Content-Length", "7"],
+				["X-Amz-Target", "T"], ["X-Amz-User-Agent", "aws-sdk-js/3"],
+			];
+			const rows = {
+				"Amplify v6, GET": [{ target: "/me" }, "host;x-amz-date;x-amz-security-token"],
+				"Amplify v6, POST": [{ ...post, headers: json }, "content-type;host;x-amz-date;x-amz-security-token"],
+				"@smithy/signature-v4": [
+					{ ...post, headers: [...json, ...sum] }, "content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token",
+				],
+				"AWS SDK v3": [
+					{ ...post, headers: [...sdk, ...json, ...sum] },
+					"amz-sdk-invocation-id;amz-sdk-request;content-length;content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-amz-target;x-amz-user-agent",
+				],
+				"generated SDKs of REST APIs": [{ target: "/me", headers: [["Accept", "application/json"]] }, "accept;host;x-amz-date"],
+			};
+			for (const [name, [request, names]] of Object.entries(rows)) {
+				const made = signed(url, guest, { ...request, names: names.split(";") });
+				// `exchange` writes the length itself.
+				made.headers = made.headers.filter(([n]) => n !== "Content-Length");
+				const { status, body } = await exchange(url, made);
+				assert.equal(status, 200, `${name}: ${body}`);
+			}
+		});
+
+		await program.step(t, "X-Amz-Date goes before Date", async () => {
+			await passes(bent({ headers: [["Date", "Thu, 02 Jan 2003 03:04:05 GMT"]] }));
 		});
 
 		const POLICY = [

@@ -171,6 +171,24 @@ static void accepts_every_signers_reading(void **state)
 	}
 }
 
+static void a_raw_plus_is_a_blank_or_itself(void **state)
+{
+	struct fixture *f = *state;
+	const char *const canonical[] = { "q=%2B&q=a%20b&q%20=", "q=%2B&q=a+b&q+=" };
+	for (size_t literal = 0; literal < 2; literal++) {
+		struct http_request *r = parse(f, "GET /?q=a+b&q=%2b&q+ HTTP/1.1\n" PLAIN);
+		struct sigv4_way way = { .literal_plus = literal };
+		sign(f, r, PLAIN_SIGNED, way);
+		assert_passes(f, r);
+		struct buf text = BUF_INIT(4096);
+		sigv4_canonical(r, &f->claim, way, &text);
+		if (!strstr(buf_cstr(&text), canonical[literal])) {
+			fail_msg("%s", buf_cstr(&text));
+		}
+		buf_fini(&text);
+	}
+}
+
 static void accepts_a_date_header(void **state)
 {
 	struct fixture *f = *state;
@@ -421,6 +439,7 @@ int main(void)
 		TEST(worked_vectors),
 		TEST(accepts_spacing_order_and_repeats_of_parameters),
 		TEST(accepts_every_signers_reading),
+		TEST(a_raw_plus_is_a_blank_or_itself),
 		TEST(accepts_a_date_header),
 		TEST(body_hash_is_the_header_text_and_must_be_true),
 		TEST(refuses_incomplete_credentials),
