@@ -172,6 +172,14 @@ test("responses", (t) => withApp(t, template, async (program) => {
 		assert.match(first.header("date"), /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/);
 	});
 
+	await program.step(t, "the gateway's own 401 has its names in small letters; a function's has not", async () => {
+		const names = (answer) => answer.headers.map(([name]) => name).filter((name) => /^(apigw|www)/i.test(name));
+		const refused = await exchange(two, { target: "/guarded/x" });
+		assertError(refused, 401, "Unauthorized");
+		assert.deepEqual(names(refused), ["apigw-requestid"]);
+		assert.deepEqual(names(await ask(two, '{"statusCode":401}')), ["Apigw-Requestid"]);
+	});
+
 	await program.step(t, "a result that is no JSON at all", async () => {
 		const answer = await exchange(two, { target: "/bare" });
 		assert.deepEqual([answer.status, answer.body, answer.header("content-type")], [200, "bare words", JSON_TYPE]);

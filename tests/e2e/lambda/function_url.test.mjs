@@ -149,6 +149,10 @@ test("function URLs", async (t) => {
 		assert.equal(event.headers.cookie, "k=v; l=w");
 		assert.equal(event.headers["x-two"], "a");
 		assert.equal(event.headers["x-amzn-tls-version"], "TLSv1.3");
+		assert.match(event.headers["x-amzn-tls-cipher-suite"], /^TLS_/);
+		for (const name of ["pathParameters", "stageVariables"]) {
+			assert.ok(event[name] === undefined || event[name] === null, name);
+		}
 		assert.equal(event.body, '{"ž":1}');
 		assert.equal(event.isBase64Encoded, false);
 		const { requestContext } = event;
@@ -159,7 +163,10 @@ test("function URLs", async (t) => {
 		assert.equal(requestContext.stage, "$default");
 		assert.equal(requestContext.http.path, "/a b/c");
 		assert.equal(requestContext.authorizer, undefined);
+		assert.match(requestContext.requestId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 		assert.equal(requestContext.requestId, response.headers.get("x-amzn-requestid"));
+		assert.match(response.headers.get("x-amzn-trace-id"), /^root=1-[0-9a-f]{8}-[0-9a-f]{24}/i);
+		assert.equal(requestContext.routeKey, "$default");
 	});
 
 	await step("results are mapped as the service maps them", async () => {
