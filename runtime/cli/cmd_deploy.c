@@ -8,21 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
 #include "proxy/base/file.h"
 #include "runtime/cli/cmd.h"
 #include "runtime/cli/copy.h"
+#include "runtime/cli/ports.h"
 #include "runtime/cli/stage_lock.h"
 #include "runtime/cli/story.h"
 #include "runtime/cli/supervisor.h"
 
-/* Away from `start`'s 4510 and on. A stage has a block: service port, bridge, APIs, logins. */
-#define FIRST_PORT 4610
-#define LAST_PORT 5600
-#define BLOCK 20
 #define MAX_LOG (1u << 20)
 
 struct deploy {
@@ -67,22 +63,6 @@ static int find_paths(struct deploy *d, struct err *err)
 
 /* --- ports --------------------------------------------------------------------------------------- */
 
-static bool is_free(const char *host, unsigned port)
-{
-	struct sockaddr_in address;
-	uv_loop_t loop;
-	uv_tcp_t probe;
-	ENSURE(uv_loop_init(&loop) == 0);
-	ENSURE(uv_tcp_init(&loop, &probe) == 0);
-	bool good = uv_ip4_addr(host, (int)port, &address) != 0 ||
-		    (uv_tcp_bind(&probe, (const struct sockaddr *)&address, 0) == 0 &&
-			    uv_listen((uv_stream_t *)&probe, 1, NULL) == 0);
-	uv_close((uv_handle_t *)&probe, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ENSURE(uv_loop_close(&loop) == 0);
-	return good;
-}
-
 static unsigned kept_port(const struct deploy *d)
 {
 	struct buf text = BUF_INIT(64);
@@ -93,19 +73,6 @@ static unsigned kept_port(const struct deploy *d)
 	}
 	buf_fini(&text);
 	return (unsigned)port;
-}
-
-/* The one that is asked for, else the stage's, else the first block that is free. */
-static void choose_port(struct deploy *d)
-{
-	d->options.port = d->options.port ? d->options.port : kept_port(d);
-	for (unsigned base = FIRST_PORT; !d->options.port && base < LAST_PORT; base += BLOCK) {
-		unsigned n = 0;
-		while (n < BLOCK && is_free(d->options.host, base + n)) {
-			n++;
-		}
-		d->options.port = n == BLOCK ? base : 0;
-	}
 }
 
 static int keep_port(const struct deploy *d, struct err *err)
@@ -168,6 +135,22 @@ static cJSON *start(const struct deploy *d, struct err *err)
 		err);
 }
 
+/* On the port that is asked for, else the stage's own, else a new one. */
+static cJSON *start_on_port(struct deploy *d, struct err *err)
+{
+	if (d->options.port) {
+		return start(d, err);
+	}
+	int lock = ports_lock(err);
+	if (lock < 0) {
+		return NULL;
+	}
+	d->options.port = ports_find(d->options.host, kept_port(d));
+	cJSON *report = start(d, err);
+	ports_unlock(lock);
+	return report;
+}
+
 static void show_log(const struct deploy *d)
 {
 	struct buf text = BUF_INIT(MAX_LOG);
@@ -198,8 +181,7 @@ static void go_back(const struct deploy *d)
 static int bring_up(struct deploy *d, struct err *err)
 {
 	struct err ignored = ERR_INIT;
-	choose_port(d);
-	AUTO_JSON cJSON *report = start(d, err);
+	AUTO_JSON cJSON *report = start_on_port(d, err);
 	if (!report) {
 		show_log(d);
 		go_back(d);

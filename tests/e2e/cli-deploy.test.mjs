@@ -1,11 +1,13 @@
 // deploy, status, remove: a frozen copy in the background, beside a live start.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import path from "node:path";
 import test from "node:test";
-import { background, makeHome, offstage, stageFile } from "./cli-support.mjs";
-import { copyApp, eventually, get, Program } from "./support.mjs";
+import { background, LONG_MS, makeHome, offstage, stageFile } from "./cli-support.mjs";
+import { copyApp, eventually, get, OFFSTAGE, Program, run, tempDir } from "./support.mjs";
 
 const stages = async (dir, options) => {
 	const { stdout } = await offstage(["status", "--json"], { cwd: dir, ...options });
@@ -67,6 +69,37 @@ test("a deployed stage is frozen, beside a live one", async (t) => {
 	assert.equal(terminal.code, 1);
 	assert.match(terminal.stderr, /runs in a terminal/);
 	await live.stop("SIGTERM");
+});
+
+test("deployed at the same time, each has ports of its own", async (t) => {
+	const { env } = makeHome();
+	const dirs = Array.from({ length: 4 }, () => copyApp("api-auth-auth0"));
+	const all = (command) =>
+		Promise.all(dirs.map((cwd) => offstage([command, "--stage", "prod"], { cwd, env: env() })));
+	t.after(() => all("remove"));
+	for (const { code, stderr } of await all("deploy")) {
+		assert.equal(code, 0, stderr);
+	}
+	const apis = await Promise.all(dirs.map(async (dir) => api((await stages(dir)).prod)));
+	assert.equal(new Set(apis).size, dirs.length, apis.join());
+	assert.deepEqual(await Promise.all(apis.map(bodyOf)), dirs.map(() => "Hello stranger!"));
+});
+
+test("a stage whose port somebody else has taken meanwhile gets another", async (t) => {
+	const { dir, cli } = await setUp(t);
+	assert.equal((await cli("deploy", "--stage", "prod")).code, 0);
+	const { prod } = await stages(dir);
+	process.kill(prod.pid, "SIGTERM"); // the supervisor: as after the machine was off
+	const port = Number(new URL(prod.service).port);
+	await eventually("it has ended", () => hasEnded(prod.pid));
+	const other = createServer().listen(port, "127.0.0.1");
+	t.after(() => other.close());
+	await once(other, "listening");
+	const again = await cli("deploy", "--stage", "prod");
+	assert.equal(again.code, 0, again.stderr);
+	const now = (await stages(dir)).prod;
+	assert.notEqual(now.service, prod.service);
+	assert.equal(await bodyOf(api(now)), "Hello stranger!");
 });
 
 test("its code is minified", async (t) => {
@@ -138,6 +171,30 @@ test("npm's ways of losing the flag", async (t) => {
 	assert.equal((await stages(dir)).demo.state, "deployed");
 	assert.equal((await offstage(["remove", "demo"], eaten)).code, 0);
 	assert.deepEqual(await stages(dir), {});
+});
+
+// As the tutorial has them (sst.md 6.2), by npm itself and the app's own scripts.
+test("npm run deploy and remove, the flag in each place", async (t) => {
+	const { dir, env } = await setUp(t);
+	const bin = tempDir();
+	symlinkSync(OFFSTAGE, path.join(bin, "offstage"));
+	const npm = (...args) =>
+		run("npm", args, { cwd: dir, env: { ...env, PATH: `${bin}:${env.PATH}` }, ms: LONG_MS });
+	for (const tail of [
+		["--", "--stage", "prod"],
+		["--stage", "prod"],
+		["--stage=prod"],
+	]) {
+		const deployed = await npm("run", "deploy", ...tail);
+		assert.equal(deployed.code, 0, deployed.stderr);
+		assert.deepEqual(Object.keys(await stages(dir)), ["prod"], tail.join(" "));
+		const removed = await npm("run", "remove", ...tail);
+		assert.equal(removed.code, 0, removed.stderr);
+		assert.deepEqual(await stages(dir), {}, tail.join(" "));
+	}
+	const lost = await npm("run", "deploy");
+	assert.equal(lost.code, 2);
+	assert.match(lost.stderr, /npm run deploy -- --stage NAME/);
 });
 
 test("a stage runs once", async (t) => {
