@@ -226,6 +226,21 @@ test("routes to URLs", async (t) => {
 			}
 		});
 
+		await program.step(t, "streamed bodies on one connection, with 100 Continue, and from a half-closed client", async () => {
+			const post = (body, more = "") =>
+				`POST /plain HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
+			const from = back.asked.length;
+			const bodies = () => back.asked.slice(from).map((each) => each.body);
+			const two = parseResponses(await raw(url, post("one") + post("two", "Connection: close\r\n")));
+			assert.deepEqual(two.map((each) => [each.status, each.header("connection")]), [[207, "keep-alive"], [207, "close"]]);
+			const expecting = `POST /plain HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 5\r\n\r\n`;
+			const waited = parseResponses(await raw(url, [expecting, 50, "three"]));
+			assert.deepEqual(waited.map((each) => each.status), [100, 207]);
+			const [half] = parseResponses(await raw(url, post("four"), { halfClose: true }));
+			assert.deepEqual([half.status, half.body], [207, "POST /there"]);
+			assert.deepEqual(bodies(), ["one", "two", "three", "four"]);
+		});
+
 		await program.step(t, "a backend that reads nothing stops the client; then all comes through", async () => {
 			const { request, answer } = open("/deaf");
 			const size = 9 * 1024 * 1024;

@@ -198,7 +198,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	gateway_close(world.gateway, 0, NULL, NULL);
+	if (world.gateway) {
+		gateway_close(world.gateway, 0, NULL, NULL);
+	}
 	http_server_close(world.backend, 0, NULL, NULL);
 	for (int i = 0; i < 20; i++) {
 		uv_run(&world.loop, UV_RUN_NOWAIT);
@@ -427,6 +429,34 @@ static void a_streamed_body_has_the_limit_of_all(void **state)
 	buf_fini(&body);
 }
 
+/* Whatever the turn of the loop at which all ends, nothing is left and nothing is touched again. */
+static void all_may_end_after_any_number_of_turns(void **state)
+{
+	for (int way = 0; way < 3; way++) {
+		for (int turns = 0; turns < 40; turns++) {
+			setup(state);
+			world.mode = way == 1 ? HOLDS : way == 2 ? ANSWERS_AT_ONCE : TAKES;
+			begin(POST("/p", CHUNKED) "3\r\nabc\r\n");
+			struct more more = { .done = true };
+			for (int i = 0; i < turns; i++) {
+				uv_run(&world.loop, UV_RUN_NOWAIT);
+				if (i == 8 && !world.client.ended) {
+					send_more(&more, SPAN("2\r\nde\r\n0\r\n\r\n"));
+				}
+			}
+			if (turns % 2) {
+				client_stop(&world.client);
+				teardown(state);
+			} else {
+				gateway_close(world.gateway, 0, NULL, NULL);
+				client_stop(&world.client);
+				world.gateway = NULL;
+				teardown(state);
+			}
+		}
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -443,6 +473,7 @@ int main(void)
 		TEST(a_backend_that_breaks_within_the_body_is_503),
 		TEST(a_body_that_does_not_end_in_time_is_503),
 		TEST(a_streamed_body_has_the_limit_of_all),
+		cmocka_unit_test(all_may_end_after_any_number_of_turns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
