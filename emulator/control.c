@@ -15,6 +15,11 @@ bool control_handles(struct span path)
 	       span_is(path, "/");
 }
 
+bool control_asks_for_app(struct span path)
+{
+	return span_starts(path, SPAN("/_offstage/"));
+}
+
 static void answer(struct http_exchange *x, int status, struct span type, struct buf *body)
 {
 	const struct http_header headers[] = { { SPAN("content-type"), type },
@@ -27,6 +32,26 @@ static void answer(struct http_exchange *x, int status, struct span type, struct
 static void answer_json(struct http_exchange *x, int status, struct buf *body)
 {
 	answer(x, status, SPAN("application/json"), body);
+}
+
+void control_refuse_unnamed(const struct apps *apps, struct http_exchange *x)
+{
+	struct buf out = BUF_INIT(MAX_ANSWER);
+	const struct model *m;
+	buf_add_char(&out, '{');
+	json_add_member(&out, "message",
+		SPAN("several apps are connected: say which one with ?app=NAME&stage=NAME"));
+	json_add_name(&out, "apps");
+	buf_add_char(&out, '[');
+	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
+		buf_add_str(&out, i ? ",{" : "{");
+		json_add_member(&out, "app", span_of(m->app));
+		json_add_member(&out, "stage", span_of(m->stage));
+		buf_add_char(&out, '}');
+	}
+	buf_add_str(&out, "]}");
+	answer_json(x, 400, &out);
+	buf_fini(&out);
 }
 
 /* A decoded query parameter in the request's arena; ptr NULL if it is absent or empty. */

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "emulator/history.h"
-#include "emulator/model/model.h"
+#include "emulator/model/apps.h"
 #include "proxy/net/http_server.h"
 
 struct control {
@@ -22,4 +22,8 @@ struct control {
 };
 
 bool control_handles(struct span path);
+/* Does the path ask about one app? Then, with several, the request must say which (?app=&stage=). */
+bool control_asks_for_app(struct span path);
+/* 400 with the apps that there are: {"message","apps":[{"app","stage"}]}. */
+void control_refuse_unnamed(const struct apps *apps, struct http_exchange *x);
 void control_request(const struct control *c, struct http_exchange *x);

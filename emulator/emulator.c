@@ -178,6 +178,10 @@ static struct deployment *addressed(struct emulator *e, struct http_exchange *x)
 		refuse_addressee(x, &a);
 		return NULL;
 	}
+	if (m && !(a.app && a.stage) && control_asks_for_app(r->path)) {
+		control_refuse_unnamed(&apps, x);
+		return NULL;
+	}
 	return m ? deployment_of(e, m) : deployment_at(first);
 }
 

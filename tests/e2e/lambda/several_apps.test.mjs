@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import { chromium } from "playwright-core";
 import { background, makeHome, offstage } from "../cli-support.mjs";
 import { Aws } from "../clients.mjs";
 import { get, tempDir } from "../support.mjs";
@@ -101,9 +102,31 @@ test("several apps on one emulator", async (t) => {
 			const app = await get(`${service}/_offstage/app?app=app&stage=${stage}`);
 			assert.equal(JSON.parse(app.body).stage, stage);
 		}
+		const unnamed = await get(`${service}/_offstage/invocations`);
+		assert.equal(unnamed.status, 400);
+		assert.deepEqual(
+			JSON.parse(unnamed.body).apps,
+			stages.map(({ stage }) => ({ app: "app", stage })),
+		);
 		const none = await get(`${service}/_offstage/app?app=app&stage=none`);
 		assert.equal(none.status, 404);
 		assert.match(none.body, /app 'app' is not connected to this emulator at stage 'none'/);
+	});
+
+	await t.test("the console asks which one", async () => {
+		const browser = await chromium.launch({
+			executablePath: "/usr/bin/chromium",
+			args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+			env: { ...process.env, HOME: home },
+		});
+		t.after(() => browser.close());
+		const page = await browser.newPage();
+		await page.goto(`${service}/console`);
+		await page.getByRole("link", { name: "app · stage bob" }).click();
+		await page.getByText("app · stage bob · us-east-1").waitFor();
+		await page.getByText("URL GET /").first().waitFor();
+		assert.equal(await page.getByRole("link").count(), 0);
+		await browser.close();
 	});
 
 	await t.test("Cognito's calls of a static user reach the pool's stage", async () => {

@@ -200,6 +200,31 @@ static void what_is_not_there(void **state)
 		"{\"message\":\"no app is connected to this emulator yet\"}");
 }
 
+static const struct model *two_apps(void *ctx, size_t i)
+{
+	static const struct model prod = { .app = "app", .stage = "prod" };
+	(void)ctx;
+	return i == 0 ? &MODEL : i == 1 ? &prod : NULL;
+}
+
+/* With several apps the first is no answer to a question about one. */
+static void one_of_several_must_be_named(void **state)
+{
+	(void)state;
+	assert_true(control_asks_for_app(SPAN("/_offstage/invocations")));
+	assert_false(control_asks_for_app(SPAN("/console")));
+	assert_false(control_asks_for_app(SPAN("/")));
+	const struct apps apps = { .at = two_apps };
+	struct http_exchange *x = fake_exchange("GET", "/_offstage/app", "");
+	control_refuse_unnamed(&apps, x);
+	assert_int_equal(x->status, 400);
+	assert_string_equal(buf_cstr(&x->body), "{\"message\":\"several apps are connected: say "
+						"which one with ?app=NAME&stage=NAME\","
+						"\"apps\":[{\"app\":\"app\",\"stage\":\"dev\"},{"
+						"\"app\":\"app\",\"stage\":\"prod\"}]}");
+	fake_exchange_free(x);
+}
+
 static void the_console_needs_no_app(void **state)
 {
 	struct rig *rig = *state;
@@ -223,6 +248,7 @@ int main(void)
 		TEST(invocations_are_filtered_by_the_query),
 		TEST(tokens),
 		TEST(what_is_not_there),
+		TEST(one_of_several_must_be_named),
 		TEST(the_console_needs_no_app),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
