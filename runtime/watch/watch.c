@@ -37,6 +37,12 @@ struct watch_dir {
 	UT_hash_handle hh;
 };
 
+/* A link in a watched folder: when it goes, nothing else says that it was one. */
+struct watch_link {
+	char *path; /* the key */
+	UT_hash_handle hh;
+};
+
 struct watch_file {
 	char *path; /* the key */
 	struct watch *watch;
@@ -55,9 +61,49 @@ struct watch {
 	struct watch_dir **by_wd;
 	size_t n_by_wd;
 	struct watch_file *files; /* by path */
+	struct watch_link *links; /* by path */
 	uint64_t seq, shape_seq;
 	bool closing;
 };
+
+/* ---- links ---- */
+
+static struct watch_link *find_link(const struct watch *w, const char *path)
+{
+	struct watch_link *l;
+	HASH_FIND_STR(w->links, path, l);
+	return l;
+}
+
+static void add_link(struct watch *w, const char *path)
+{
+	if (!find_link(w, path)) {
+		struct watch_link *l = xalloc(sizeof *l);
+		l->path = xstrdup(path);
+		HASH_ADD_KEYPTR(hh, w->links, l->path, strlen(l->path), l);
+	}
+}
+
+static void drop_link(struct watch *w, struct watch_link *l)
+{
+	HASH_DEL(w->links, l);
+	free(l->path);
+	free(l);
+}
+
+/* An entry that is not a folder came or went: whether a link is or was there. */
+static bool follow_link(struct watch *w, const char *path, uint32_t mask)
+{
+	struct stat st;
+	struct watch_link *known = find_link(w, path);
+	bool is_link = (mask & APPEARED) && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	if (is_link) {
+		add_link(w, path);
+	} else if (known) {
+		drop_link(w, known);
+	}
+	return is_link || known;
+}
 
 /* ---- folders ---- */
 
@@ -159,13 +205,29 @@ static bool is_left_out(const char *name)
 	return false;
 }
 
-static bool is_folder(const char *path, const struct dirent *entry)
+/* DT_DIR, DT_LNK or another, also where the file system does not say. */
+static unsigned type_of(const char *path, const struct dirent *entry)
 {
-	if (entry->d_type != DT_UNKNOWN) {
-		return entry->d_type == DT_DIR;
-	}
 	struct stat st;
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (entry->d_type != DT_UNKNOWN) {
+		return entry->d_type;
+	}
+	return lstat(path, &st) == 0 ? IFTODT(st.st_mode) : DT_UNKNOWN;
+}
+
+/* Packages of a workspace, and all of pnpm's, are links in folders like this one. */
+static void note_links(struct watch *w, const char *dir)
+{
+	DIR *stream = strstr(dir, "/node_modules") ? opendir(dir) : NULL;
+	for (struct dirent *e = stream ? readdir(stream) : NULL; e; e = readdir(stream)) {
+		AUTO_FREE char *path = xasprintf("%s/%s", dir, e->d_name);
+		if (type_of(path, e) == DT_LNK) {
+			add_link(w, path);
+		}
+	}
+	if (stream) {
+		closedir(stream);
+	}
 }
 
 /* Watches dir, then what is in it: so nothing can appear unseen in between. 0 or the errno of dir. */
@@ -181,9 +243,12 @@ static int walk(struct watch *w, const char *dir)
 			continue;
 		}
 		AUTO_FREE char *path = xasprintf("%s/%s", dir, e->d_name);
-		if (is_folder(path, e)) {
+		unsigned type = type_of(path, e);
+		if (type == DT_DIR) {
 			rc = walk(w, path);
 			rc = rc == ENOSPC ? rc : 0; /* vanished meanwhile: its event comes */
+		} else if (type == DT_LNK) {
+			add_link(w, path);
 		}
 		if (rc != 0) {
 			break;
@@ -207,6 +272,9 @@ static void watch_above(struct watch *w, const char *file, enum scope scope)
 		}
 		if (!d || scope > SCOPE_ENTRIES) {
 			dir_watch(w, path, scope);
+		}
+		if (!d) {
+			note_links(w, path);
 		}
 		scope = SCOPE_ENTRIES;
 	}
@@ -234,6 +302,12 @@ static void on_folder(struct watch *w, const struct watch_dir *parent, const cha
 		HASH_ITER (hh, w->dirs, d, next) {
 			if (is_below(d->path, path)) {
 				dir_free(w, d);
+			}
+		}
+		struct watch_link *l, *lnext;
+		HASH_ITER (hh, w->links, l, lnext) {
+			if (is_below(l->path, path)) {
+				drop_link(w, l);
 			}
 		}
 	}
@@ -322,9 +396,8 @@ static void on_entry(struct watch *w, const struct watch_dir *dir, const char *n
 	} else if (f) {
 		on_file(w, f, mask);
 	} else if (mask & (APPEARED | VANISHED)) {
-		struct stat st;
-		bool link = (mask & APPEARED) && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
-		if (dir->tree ? link || is_source_name(name) : link) {
+		bool link = follow_link(w, path, mask);
+		if (link || (dir->tree && is_source_name(name))) {
 			move_shape(w);
 		}
 		on_folder_entry(w, dir, name);
@@ -450,6 +523,10 @@ static void on_closed(uv_handle_t *handle)
 		HASH_DEL(w->dirs, d);
 		free(d->path);
 		free(d);
+	}
+	struct watch_link *l, *lnext;
+	HASH_ITER (hh, w->links, l, lnext) {
+		drop_link(w, l);
 	}
 	ENSURE(w->files == NULL);
 	free(w->by_wd);

@@ -212,6 +212,47 @@ static void a_link_that_is_turned_is_seen(void **state)
 	expect_change_then_rest(fx);
 }
 
+/* Whatever it was called, and whenever it was made. */
+static void a_link_that_goes_is_seen(void **state)
+{
+	struct fixture *fx = *state;
+	assert_int_equal(symlink(fx->outside, at(fx, "shared.v2")), 0);
+	expect_change_then_rest(fx);
+	unlink(at(fx, "shared.v2"));
+	expect_change_then_rest(fx);
+	mkdir(at(fx, ".next"), 0700);
+	assert_int_equal(symlink(fx->outside, at(fx, ".next/old.d")), 0);
+	rename(at(fx, ".next"), at(fx, "next"));
+	expect_change_then_rest(fx);
+	unlink(at(fx, "next/old.d"));
+	expect_change_then_rest(fx);
+	/* A file in its place is none. */
+	assert_int_equal(symlink("b.ts", at(fx, "lib/c.log")), 0);
+	expect_change_then_rest(fx);
+	write_in_place(at(fx, ".c"), "x");
+	rename(at(fx, ".c"), at(fx, "lib/c.log"));
+	expect_change_then_rest(fx);
+	unlink(at(fx, "lib/c.log"));
+	assert_int_equal(check(fx), INPUTS_SAME);
+}
+
+static void a_package_that_is_unlinked_is_seen(void **state)
+{
+	struct fixture *fx = *state;
+	assert_int_equal(symlink("dep", at(fx, "node_modules/dep.js")), 0);
+	char *dep = at(fx, "node_modules/dep/index.js");
+	write_in_place(dep, "one");
+	const char *paths[] = { dep };
+	for (int i = 0; i < 2; i++) {
+		watch_drain(fx->watch);
+		inputs_begin(fx->inputs);
+		inputs_end(fx->inputs, paths, 1, NULL, 0);
+	}
+	assert_int_equal(check(fx), INPUTS_SAME);
+	unlink(at(fx, "node_modules/dep.js"));
+	assert_int_equal(check(fx), INPUTS_CHANGED);
+}
+
 static void what_would_resolve_first_is_seen(void **state)
 {
 	struct fixture *fx = *state;
@@ -353,6 +394,8 @@ int main(void)
 		TEST(folder_moves_are_seen),
 		TEST(a_folder_swapped_in_by_rename_is_seen),
 		TEST(a_link_that_is_turned_is_seen),
+		TEST(a_link_that_goes_is_seen),
+		TEST(a_package_that_is_unlinked_is_seen),
 		TEST(what_would_resolve_first_is_seen),
 		TEST(files_outside_the_tree_count_when_asked_for),
 		TEST(noise_is_not_a_change),
