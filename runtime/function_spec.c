@@ -57,6 +57,21 @@ static const char *read_src_path(struct function_spec *spec, struct arena *a, co
 	return text(a, src && *src ? src : NULL, ".");
 }
 
+/* The folders of layers, separated by colons. */
+static const char *read_layers(struct arena *a, const cJSON *function)
+{
+	struct buf out = BUF_INIT(64 * 1024);
+	JSON_FOR (layer, json_array(json_object(function, "metadata"), "layers")) {
+		const char *folder = json_value(layer);
+		if (folder && !strchr(folder, ':')) {
+			buf_addf(&out, "%s%s", out.len ? ":" : "", folder);
+		}
+	}
+	const char *layers = arena_strdup(a, buf_cstr(&out));
+	buf_fini(&out);
+	return layers;
+}
+
 static const char *read_options(struct arena *a, const cJSON *function)
 {
 	const cJSON *metadata = json_object(function, "metadata");
@@ -106,6 +121,7 @@ int function_spec_read(struct function_spec *spec, struct arena *a, const cJSON 
 		.access_key_id = text(a, json_str(credentials, "accessKeyId"), ""),
 		.secret_access_key = text(a, json_str(credentials, "secretAccessKey"), ""),
 		.session_token = text(a, json_str(credentials, "sessionToken"), ""),
+		.layers = read_layers(a, function),
 		.json_logs = log_format && strcmp(log_format, "JSON") == 0 };
 	read_variables(&spec->env, a, json_object(function, "environment"));
 	return 0;

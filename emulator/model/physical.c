@@ -49,7 +49,7 @@ static const struct physical_type types[] = {
 		{ { "Version", "1" }, { "FunctionArn", "{ref}" } } },
 	{ "AWS::Lambda::Alias", PHYSICAL_EMULATED, NULL, "{function.FunctionName}:{p.Name}",
 		{ { "AliasArn", "{ref}" } } },
-	{ "AWS::Lambda::LayerVersion", PHYSICAL_OTHER, "LayerName",
+	{ "AWS::Lambda::LayerVersion", PHYSICAL_QUIET, "LayerName",
 		SERVICE("lambda") "layer:{name}:1", { { "LayerVersionArn", "{ref}" } } },
 	{ "AWS::Lambda::EventSourceMapping", PHYSICAL_OTHER, NULL, "{uuid}",
 		{ { "Id", "{ref}" } } },

@@ -172,6 +172,56 @@ static void set_platform(struct env *e, const struct env_spec *spec, const char 
 	}
 }
 
+/* Adds a path below each layer. */
+static void add_layers(const struct env_spec *spec, struct buf *out, const char *below)
+{
+	struct span rest = span_of(spec->layers ? spec->layers : "");
+	while (rest.len > 0) {
+		struct span layer = span_cut(&rest, ':');
+		buf_addf(out, "%s%.*s/%s", out->len ? ":" : "", SPAN_ARG(layer), below);
+	}
+}
+
+static void set_list(struct env *e, const char *name, struct buf *list, const char *last)
+{
+	if (last && *last) {
+		buf_addf(list, "%s%s", list->len ? ":" : "", last);
+	}
+	if (list->len > 0) {
+		set(e, name, arena_strdup(e->arena, buf_cstr(list)));
+	}
+	buf_clear(list);
+}
+
+/* Where modules, programs and libraries of layers are found (lambda.md 2.1), unless the function says otherwise;
+ * what the developer's shell has comes after. */
+static void set_search_paths(struct env *e, const struct env_spec *spec)
+{
+	struct buf list = BUF_INIT(256 * 1024);
+	unsigned major = 0;
+	if (sscanf(spec->runtime, "nodejs%u", &major) == 1) {
+		AUTO_FREE char *versioned = xasprintf("nodejs/node%u/node_modules", major);
+		add_layers(spec, &list, versioned);
+		add_layers(spec, &list, "nodejs/node_modules");
+		buf_addf(&list, "%s%s", list.len ? ":" : "", spec->task_root);
+		set_list(e, "NODE_PATH", &list, get(e, "NODE_PATH"));
+	} else if (strncmp(spec->runtime, "python", 6) == 0) {
+		AUTO_FREE char *versioned = xasprintf("python/lib/%s/site-packages", spec->runtime);
+		add_layers(spec, &list, "python");
+		add_layers(spec, &list, versioned);
+		set_list(e, "PYTHONPATH", &list, get(e, "PYTHONPATH"));
+	}
+	if (spec->layers && *spec->layers) {
+		const char *path = get(e, "PATH");
+		buf_add_str(&list, path ? path : "/usr/local/bin:/usr/bin:/bin");
+		add_layers(spec, &list, "bin");
+		set_list(e, "PATH", &list, NULL);
+		add_layers(spec, &list, "lib");
+		set_list(e, "LD_LIBRARY_PATH", &list, get(e, "LD_LIBRARY_PATH"));
+	}
+	buf_fini(&list);
+}
+
 /* The cloud's time zone and language, unless the function chooses its own. */
 static void set_locale(struct env *e, const struct env_spec *spec)
 {
@@ -188,6 +238,7 @@ static void set_locale(struct env *e, const struct env_spec *spec)
 char **env_build(struct arena *a, const struct env_spec *spec, char *const *parent, const char *api)
 {
 	struct env e = env_start(a, parent);
+	set_search_paths(&e, spec);
 	set_own(&e, spec);
 	set_locale(&e, spec);
 	set_platform(&e, spec, api);

@@ -71,6 +71,9 @@ static bool needs_own_boot(const struct env_spec *spec)
 	static const char *const prefixes[] = { "LD_", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS",
 		"NODE_V8_COVERAGE", "NODE_PENDING", "NODE_ICU", "NODE_NO_", "OPENSSL_", "SSL_CERT",
 		"UV_THREADPOOL_SIZE" };
+	if (spec->layers && *spec->layers) {
+		return true; /* libraries */
+	}
 	for (size_t i = 0; i < spec->n_variables; i++) {
 		for (size_t k = 0; k < COUNT_OF(prefixes); k++) {
 			if (strncmp(spec->variables[i].name, prefixes[k], strlen(prefixes[k])) ==

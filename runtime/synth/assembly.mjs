@@ -1,8 +1,13 @@
 // CDK apps: the templates of a cloud assembly (cdk.out) as they are.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { AppError } from "./errors.mjs";
+
+const ASSET_PROPERTIES = {
+	"AWS::Lambda::Function": "Code",
+	"AWS::Lambda::LayerVersion": "Content",
+};
 
 /** Reads the assembly that `cdk synth` left in an app folder. */
 export function synthAssembly({ app, stage, region }) {
@@ -14,7 +19,7 @@ export function synthAssembly({ app, stage, region }) {
 			{ missing: [manifest] },
 		);
 	}
-	const found = { stacks: [], inputs: [], regions: [] };
+	const found = { stacks: [], inputs: [], regions: [], warnings: [] };
 	collect(app, directory, found);
 	const usual = found.regions.find((each) => each !== "unknown-region");
 	return {
@@ -27,7 +32,7 @@ export function synthAssembly({ app, stage, region }) {
 		stacks: found.stacks,
 		inputs: found.inputs,
 		missing: [],
-		warnings: [],
+		warnings: found.warnings,
 		output: [],
 	};
 }
@@ -41,7 +46,9 @@ function outputOf(app) {
 function collect(app, directory, found) {
 	const file = path.join(directory, "manifest.json");
 	found.inputs.push(file);
-	for (const [id, artifact] of Object.entries(readJson(app, file).artifacts ?? {})) {
+	const artifacts = readJson(app, file).artifacts ?? {};
+	const files = assetFiles(app, directory, artifacts, found);
+	for (const [id, artifact] of Object.entries(artifacts)) {
 		const properties = artifact.properties ?? {};
 		if (artifact.type === "cdk:cloud-assembly") {
 			collect(app, path.join(directory, properties.directoryName), found);
@@ -51,10 +58,50 @@ function collect(app, directory, found) {
 			found.inputs.push(template);
 			found.regions.push(/^aws:\/\/[^/]+\/(.+)$/.exec(artifact.environment ?? "")?.[1]);
 			const name = properties.stackName ?? id;
-			found.stacks.push({ id, name, template: readJson(app, template) });
+			const stack = { id, name, template: readJson(app, template) };
+			useAssets(app, { ...stack, directory, files }, found.warnings);
+			found.stacks.push(stack);
 		}
 	}
 	found.regions = found.regions.filter(Boolean);
+}
+
+// What the CDK would upload lies in the assembly: "aws:asset:path" of a resource's metadata names it, and so does, by the
+// key in the bucket, the list of assets.
+function useAssets(app, { template, directory, files }, warnings) {
+	for (const [id, resource] of Object.entries(template.Resources ?? {})) {
+		const property = ASSET_PROPERTIES[resource.Type];
+		const uploaded = resource.Properties?.[property];
+		const asset = resource.Metadata?.["aws:asset:path"] ?? files.get(uploaded?.S3Key);
+		if (!property || !asset) {
+			continue;
+		}
+		const file = path.resolve(directory, asset);
+		if (existsSync(file) && statSync(file).isDirectory()) {
+			resource.Properties[property] = path.relative(app, file);
+		} else {
+			const name = path.relative(app, file);
+			warnings.push({ message: `The code of "${id}", ${name}, is not a folder: it cannot run` });
+		}
+	}
+}
+
+/** The assets' paths by their names in the bucket. */
+function assetFiles(app, directory, artifacts, found) {
+	const files = new Map();
+	for (const { type, properties } of Object.values(artifacts)) {
+		const list = type === "cdk:asset-manifest" && path.join(directory, properties.file);
+		if (!list || !existsSync(list)) {
+			continue;
+		}
+		found.inputs.push(list);
+		for (const { source, destinations } of Object.values(readJson(app, list).files ?? {})) {
+			for (const { objectKey } of Object.values(destinations ?? {})) {
+				files.set(objectKey, source?.path);
+			}
+		}
+	}
+	return files;
 }
 
 function readJson(app, file) {

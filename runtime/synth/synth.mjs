@@ -3,6 +3,7 @@
 import { existsSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { AppError } from "./errors.mjs";
+import { findLayers } from "./layers.mjs";
 
 const SST_V2 = ["ts", "mts", "cts", "js", "mjs", "cjs"].map((end) => `sst.config.${end}`);
 const TEMPLATES = ["template.yaml", "template.yml", "template.json"];
@@ -17,6 +18,10 @@ export async function synth({ app, stage = "dev", region, local = true, timeoutM
 	}
 	// The bundler and the source maps name files by their real paths.
 	const request = { app: realpathSync(app), stage, region, local, timeoutMs };
+	return findLayers(await evaluate(request), request.app);
+}
+
+async function evaluate(request) {
 	const has = (name) => existsSync(path.join(request.app, name));
 	if (has("sst.json")) {
 		return (await import("./sst.mjs")).synthV1(request);

@@ -101,9 +101,11 @@ const Runtime = new Proxy(
 
 const lambda = {
 	Architecture: { ARM_64: "arm_64", X86_64: "x86_64" },
-	LayerVersion: withStatics(l2("AWS::Lambda::LayerVersion", { layerVersionArn: REF }), {
-		fromLayerVersionArn: (_scope, _id, layerVersionArn) => ({ layerVersionArn }),
-	}),
+	Code: withInertMembers("aws-cdk-lib/aws-lambda.Code", { fromAsset: (folder) => ({ folder }) }),
+	LayerVersion: withStatics(
+		l2("AWS::Lambda::LayerVersion", { layerVersionArn: REF }, ({ code }) => ({ Content: code?.folder })),
+		{ fromLayerVersionArn: (_scope, _id, layerVersionArn) => ({ layerVersionArn }) },
+	),
 	Runtime,
 	Tracing: { ACTIVE: "active", DISABLED: "disabled", PASS_THROUGH: "pass_through" },
 };
