@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
-import { Aws, claimsOf, passwordLogin, quickCredentials, smithySign } from "../clients.mjs";
+import { Aws, claimsOf, cognito, passwordLogin, quickCredentials, smithySign } from "../clients.mjs";
 import { CLIENT_ID, ISSUER, Program, send, tempDir } from "../support.mjs";
 import { apiUrl, Template, withApp, withEvent } from "./harness.mjs";
 
@@ -84,7 +84,7 @@ const template = new Template()
 	.route("A", "ANY /{proxy+}", "Echo", { auth: "AWS_IAM" })
 	.api("One")
 	.route("One", "GET /me", "Echo", { auth: "AWS_IAM", v1: true })
-	.api("Two")
+	.api("Two", { stages: [{ StageName: "$default" }, { StageName: "dev" }] })
 	.route("Two", "ANY /{proxy+}", "Echo", { auth: "AWS_IAM" })
 	.resource("Auth0", "AWS::IAM::OIDCProvider", { Url: ISSUER, ClientIdList: [CLIENT_ID] })
 	.resource("Pool", "AWS::Cognito::IdentityPool", {
@@ -107,6 +107,8 @@ const template = new Template()
 			]),
 			policy([
 				{ ...allow("*/open/closed*"), Effect: "Deny", Sid: "NoClosed" },
+				{ Sid: "DevOnly", Effect: "Deny", Action: "execute-api:Invoke", Resource: sub("arn:aws:execute-api:*:*:${Two}/$default/GET/dev-only") },
+				{ Sid: "NotDev", Effect: "Deny", Action: "execute-api:Invoke", Resource: sub("arn:aws:execute-api:*:*:${Two}/dev/GET/default-only/*") },
 				{ Effect: "Deny", NotAction: "execute-api:Invoke", Resource: resource("*/open/only") },
 				{ Effect: "Deny", Action: "execute-api:Invoke", Resource: resource("GET/open/wet"), Condition: { Bool: { "aws:SecureTransport": "false" } } },
 				{ Effect: "Deny", Action: "*", Resource: resource("GET/open/dry"), Condition: { Bool: { "aws:SecureTransport": "true" } } },
@@ -205,7 +207,7 @@ test("IAM by identities", async (t) => {
 			assert.match(reason, /^User: arn:aws:sts::\d{12}:assumed-role\/login\/CognitoIdentityCredentials is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:\d{12}:[a-z0-9]{10}\/\$default\/GET\/open\/closed\/x\n/);
 			assert.match(reason, /explicitly denied by statement 1 \(NoClosed\) of policy 'login#2'/);
 			await passes("/open/only");
-			assert.match(await refuses("/open/wet"), /explicitly denied by statement 3 of policy 'login#2'/);
+			assert.match(await refuses("/open/wet"), /explicitly denied by statement 5 of policy 'login#2'/);
 			await passes("/open/dry");
 		});
 
@@ -214,6 +216,26 @@ test("IAM by identities", async (t) => {
 			assert.match(reason, /no statement of its role allows it:\n/);
 			assert.match(reason, /statement 1 of policy 'login#1': its Resource does not match/);
 			assert.match(await refuses("/notinvoke"), /its NotAction holds the action \(execute-api:In\*\)/);
+		});
+
+		await program.step(t, "the ARN has the stage, $default literally, and the path without it", async () => {
+			const two = { api: "Two" };
+			assert.match(await refuses("/dev-only", two), /\/\$default\/GET\/dev-only\nexplicitly denied by .*\(DevOnly\)/);
+			await passes("/dev/dev-only", two);
+			await passes("/default-only/x", two);
+			assert.match(await refuses("/dev/default-only/x", two), /\/dev\/GET\/default-only\/x\nexplicitly denied by .*\(NotDev\)/);
+			await passes("/dev/default-only", two);
+		});
+
+		await program.step(t, "the forms of credentials", async () => {
+			// 123456789012 / 2 + 2^39 in base32, of an even account; then 7 at random.
+			assert.match(login.accessKeyId, /^ASIARZPUZDIK[A-P][A-Z2-7]{7}$/);
+			assert.match(login.secretAccessKey, /^[A-Za-z0-9+/]{40}$/);
+			assert.match(login.sessionToken, /^IQoJb3JpZ2luX2Vj[A-Za-z0-9+/=]{284,1484}$/);
+			const given = await cognito(program, "GetCredentialsForIdentity", { IdentityId: login.identityId, Logins: { [HOST]: token } });
+			assert.ok(Math.abs(given.json.Credentials.Expiration - Date.now() / 1000 - 3600) < 60, "one hour");
+			assert.notEqual(given.json.Credentials.AccessKeyId, login.accessKeyId);
+			await passes("/me"); // the older ones stay good
 		});
 
 		await program.step(t, "NotAction and NotResource", async () => {

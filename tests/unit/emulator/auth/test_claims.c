@@ -34,6 +34,10 @@ static void authorizer_rules(void **state)
 		{ "{\"iss\":\"" ISS "\",\"aud\":[1,\"client\"]," GOOD_TIMES "}", "", "" },
 		{ "{\"iss\":\"" ISS "\",\"client_id\":\"client\"," GOOD_TIMES "}", "", "" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":1700000000.5}", "", "" },
+		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":9223372036854775808}", "", "" },
+		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":1e300}", "", "" },
+		{ "{\"iss\":\"" ISS "\",\"aud\":\"api\",\"exp\":true}", "expired token",
+			"the token has no valid expiry" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":\"other\",\"client_id\":\"api\"," GOOD_TIMES "}",
 			"audience", "the token does not have a valid audience" },
 		{ "{\"iss\":\"" ISS "\",\"aud\":[]," GOOD_TIMES "}", "audience",
@@ -124,6 +128,14 @@ static void login_rules(void **state)
 		{ "{\"iss\":\"" ISS "\",\"sub\":\"a\",\"aud\":\"api\",\"exp\":1699999729}",
 			"Token expired: 1700000000 >= 1699999729" },
 	};
+	for (int len = 255; len < 257; len++) {
+		AUTO_FREE char *text = xasprintf("{\"iss\":\"" ISS "\",\"sub\":\"%0*d\",\"aud\":"
+						 "\"api\"," GOOD_TIMES "}",
+			len, 0);
+		AUTO_JSON cJSON *claims = parse(text);
+		struct err err = ERR_INIT;
+		assert_int_equal(claims_fit_login(claims, &provider, NOW, &err) == 0, len == 255);
+	}
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		AUTO_JSON cJSON *claims = parse(cases[i].claims);
 		struct err err = ERR_INIT;

@@ -103,6 +103,12 @@ static void header_rules(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		assert_verdict(set, token_raw(arena, key, cases[i].header, CLAIMS), cases[i].words);
 	}
+	for (int len = 512; len < 514; len++) {
+		const char *header =
+			arena_printf(arena, "{\"alg\":\"RS256\",\"kid\":\"%0*d\"}", len, 0);
+		assert_verdict(set, token_raw(arena, key, header, CLAIMS),
+			len > 512 ? "kid is not a string or too long" : "no key with kid '000");
+	}
 	jwks_destroy(set);
 }
 
