@@ -103,9 +103,7 @@ static void start(struct fixture *f)
 		.stacks = stacks,
 		.resolve = resolve };
 	f->model = model_build(&in, &err);
-	struct auth_config auth = {
-		.loop = &f->loop, .clock = &fake, .store = f->store
-	};
+	struct auth_config auth = { .loop = &f->loop, .clock = &fake, .store = f->store };
 	f->auth = f->model ? auth_create(&auth, &err) : NULL;
 	if (!f->auth) {
 		fail_msg("%s", err.msg);

@@ -38,9 +38,7 @@ static void start(struct fixture *f)
 	if (!f->login || login_listen(f->login, "127.0.0.1", 0, &err)) {
 		fail_msg("%s", err.msg);
 	}
-	struct auth_config auth = {
-		.loop = &f->loop, .clock = &clock_system, .store = f->store
-	};
+	struct auth_config auth = { .loop = &f->loop, .clock = &clock_system, .store = f->store };
 	f->auth = auth_create(&auth, &err);
 	assert_non_null(f->auth);
 	auth_add_local_keys(f->auth, login_issuer(f->login), login_jwks(f->login));
