@@ -461,6 +461,37 @@ static void quick_create(void **state)
 	model_destroy(m);
 }
 
+/* CloudFormation has lists of Destination and Source where OpenAPI has objects. */
+static void response_parameters_have_two_shapes(void **state)
+{
+	(void)state;
+	static const char *const shapes[] = {
+		"{'ResponseParameters':[{'Destination':'overwrite:statuscode','Source':404},"
+		"{'Destination':'append:header.x','Source':'v'}]}",
+		"{'overwrite:statuscode':404,'append:header.x':'v'}",
+	};
+	for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+		AUTO_FREE char *members = xasprintf(
+			"'Resources':{" FUNCTION "," API "," STAGE
+			",'I':{'Type':'AWS::ApiGatewayV2::Integration','Properties':{'ApiId':{'Ref'"
+			":'A'},"
+			"'IntegrationType':'HTTP_PROXY','IntegrationUri':'http://b',"
+			"'ResponseParameters':{'200':%s,'500':{}}}}," ROUTE("GET /x", "") "}",
+			shapes[i]);
+		struct model *m = built(members);
+		const struct model_integration *in = m->apis[0].routes[0].integration;
+		assert_int_equal(in->n_responses, 2);
+		assert_int_equal(in->responses[0].status, 200);
+		assert_int_equal(in->responses[0].mappings.n, 2);
+		assert_string_equal(in->responses[0].mappings.at[0].key, "overwrite:statuscode");
+		assert_string_equal(in->responses[0].mappings.at[0].value, "404");
+		assert_string_equal(in->responses[0].mappings.at[1].key, "append:header.x");
+		assert_int_equal(in->responses[1].status, 500);
+		assert_int_equal(in->responses[1].mappings.n, 0);
+		model_destroy(m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +507,7 @@ int main(void)
 		cmocka_unit_test(openapi_body),
 		cmocka_unit_test(openapi_of_odd_shapes),
 		cmocka_unit_test(quick_create),
+		cmocka_unit_test(response_parameters_have_two_shapes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
