@@ -4,7 +4,9 @@
  *   GET  /_offstage/invocations?function=&route=&requestId=&limit=   see history.h
  *   GET  /_offstage/app         app, stage, APIs, functions, pools with the Logins keys they accept
  *   POST /_offstage/token       {"user","provider","clientId","scope","audience"} -> the token endpoint's answer
- *   GET  /console               the page */
+ *   GET  /console               the page
+ *
+ * Each takes ?app=&stage= too, and must have them where several apps share one emulator. */
 #pragma once
 
 #include "emulator/history.h"

@@ -405,6 +405,18 @@ static void refuse_signature(
 	refuse(c, 403, "InvalidSignatureException", text, check, reason);
 }
 
+/* Does the function's own policy allow it to the role or user? */
+static bool is_named(const struct model_function *f, const struct auth_caller *caller)
+{
+	for (size_t i = 0; i < f->url_callers.n; i++) {
+		if (strcmp(f->url_callers.at[i], caller->role_arn) == 0 ||
+			strcmp(f->url_callers.at[i], caller->iam.user_arn) == 0) {
+			return true;
+		}
+	}
+	return f->url_public;
+}
+
 /* Same account: the caller's policy or the function's own must allow it. That URLs made since October 2025
  * ask for lambda:InvokeFunction as well is left out: it would refuse what older stacks run with. */
 static bool is_authorized(struct url_call *c, const struct model_function *f)
@@ -418,8 +430,8 @@ static bool is_authorized(struct url_call *c, const struct model_function *f)
 		refuse_signature(c, aws_error, check, reason);
 		return false;
 	}
-	if (!f->url_public && !auth_allowed(auth, &caller, "lambda:InvokeFunctionUrl", f->arn,
-				      c->http, arena, &reason)) {
+	if (!is_named(f, &caller) && !auth_allowed(auth, &caller, "lambda:InvokeFunctionUrl",
+					     f->arn, c->http, arena, &reason)) {
 		refuse_forbidden(c, "policy", reason);
 		return false;
 	}

@@ -44,6 +44,7 @@ struct model_function {
 	bool url_streaming;
 	struct model_cors *url_cors; /* may be NULL */
 	bool url_public; /* a Permission allows lambda:InvokeFunctionUrl to anyone */
+	struct model_strings url_callers; /* and to these: ARNs of roles and users */
 	/* Asynchronous invokes (AWS::Lambda::EventInvokeConfig, DeadLetterConfig). */
 	int max_retries; /* default 2 */
 	struct model_strings qualifiers; /* versions and aliases that the template declares */

@@ -233,18 +233,25 @@ bool build_may_invoke(const struct builder *b, const struct model_function *f,
 	return false;
 }
 
-/* A URL of AuthType NONE answers the world only if a permission for that type says so (reference api-gateway 12). */
-static bool url_public(const struct builder *b, const struct model_function *f)
+/* A URL of AuthType NONE answers the world only if a permission for that type says so (reference api-gateway
+ * 12). One that names a role or user lets him call a URL of AWS_IAM, whatever his own policies say. Accounts
+ * and services are left out: of the same account, they only leave the decision to those policies. */
+static void read_url_permissions(struct builder *b, struct model_function *f)
 {
+	struct model_strings *callers = &f->url_callers;
 	for (size_t i = 0; i < b->n_permissions; i++) {
 		const struct build_permission *p = &b->permissions[i];
-		if (p->function == f && strcmp(p->principal, "*") == 0 &&
-			like(p->action, "lambda:InvokeFunctionUrl") &&
-			(!*p->url_auth || strcmp(p->url_auth, f->url_auth) == 0)) {
-			return true;
+		if (p->function != f || !like(p->action, "lambda:InvokeFunctionUrl") ||
+			(*p->url_auth && strcmp(p->url_auth, f->url_auth) != 0)) {
+			continue;
+		}
+		if (strcmp(p->principal, "*") == 0) {
+			f->url_public = true;
+		} else if (strncmp(p->principal, "arn:", 4) == 0) {
+			callers->at = build_grow(b, callers->at, callers->n, sizeof *callers->at);
+			callers->at[callers->n++] = p->principal;
 		}
 	}
-	return false;
 }
 
 static int build_url(struct builder *b, struct template_resource *r)
@@ -277,7 +284,7 @@ static int build_url(struct builder *b, struct template_resource *r)
 	f->url_id = arena_strdup(b->arena, id);
 	f->url_auth = auth;
 	f->url_streaming = *mode == 'R';
-	f->url_public = url_public(b, f);
+	read_url_permissions(b, f);
 	if (strcmp(auth, "NONE") == 0 && !f->url_public) {
 		build_note(b,
 			"function URL '%s' answers 403: no AWS::Lambda::Permission lets everyone "

@@ -41,16 +41,46 @@ function unsigned(url, { method = "GET", headers = {}, body } = {}) {
 	};
 }
 
+/** A role that may do nothing, and a function's policy that lets it call the URL of Iam only. */
+const more = {
+	WeakRole: {
+		Type: "AWS::IAM::Role",
+		Properties: { AssumeRolePolicyDocument: { Statement: [] } },
+	},
+	Weak: {
+		Type: "AWS::Lambda::Function",
+		Properties: {
+			FunctionName: "Weak",
+			Code: "code",
+			Handler: "env.handler",
+			Runtime: "nodejs20.x",
+			Role: { "Fn::GetAtt": ["WeakRole", "Arn"] },
+		},
+	},
+	WeakMay: {
+		Type: "AWS::Lambda::Permission",
+		Properties: {
+			FunctionName: { Ref: "Iam" },
+			Action: "lambda:InvokeFunctionUrl",
+			Principal: { "Fn::GetAtt": ["WeakRole", "Arn"] },
+			FunctionUrlAuthType: "AWS_IAM",
+		},
+	},
+};
+
 test("function URLs at their edges", async (t) => {
-	const program = await startFunctions(t, functions);
+	const program = await startFunctions(t, functions, { more });
 	const url = (name) => program.outputs[`${name}Url`];
 	const step = (name, fn) => program.step(t, name, fn);
-	const { env } = await call(lambdaClient(program), "Strong");
-	const sign = signer({
-		accessKeyId: env.AWS_ACCESS_KEY_ID,
-		secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
-		sessionToken: env.AWS_SESSION_TOKEN,
-	});
+	const signerOf = async (name) => {
+		const { env } = await call(lambdaClient(program), name);
+		return signer({
+			accessKeyId: env.AWS_ACCESS_KEY_ID,
+			secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
+			sessionToken: env.AWS_SESSION_TOKEN,
+		});
+	};
+	const sign = await signerOf("Strong");
 
 	await step("CORS stands on failures, refusals and heads of streams, too", async () => {
 		for (const [name, path, status] of [
@@ -105,6 +135,17 @@ test("function URLs at their edges", async (t) => {
 		const { headers } = await sign.sign(unsigned(target));
 		const answer = await send({ url: target, headers });
 		assert.deepEqual([answer.status, answer.body], [418, "part1 part2"]);
+	});
+
+	await step("AWS_IAM: the function's own policy may name the caller", async () => {
+		const weak = await signerOf("Weak");
+		for (const [name, status] of [
+			["Iam", 201],
+			["IamStream", 403],
+		]) {
+			const { headers } = await weak.sign(unsigned(url(name)));
+			assert.equal((await send({ url: url(name), headers })).status, status, name);
+		}
 	});
 
 	await step("a prelude sets status, headers and cookies, or is a 502", async () => {
