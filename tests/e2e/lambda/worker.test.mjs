@@ -86,6 +86,13 @@ test("workers", async (t) => {
 			Json: worker("count", { logFormat: "JSON" }),
 			JsonHang: worker("hang", { logFormat: "JSON", timeout: 1 }),
 			JsonExit: worker("exit", { logFormat: "JSON" }),
+			lastWords: worker("lastWords", { timeout: 20 }),
+			LastWords: {
+				code: "code",
+				handler: "last_words.handler",
+				runtime: "python3.11",
+				timeout: 20,
+			},
 			later: worker("later"),
 			chatter: worker("chatter", { timeout: 20 }),
 			binary: worker("binary"),
@@ -97,7 +104,7 @@ test("workers", async (t) => {
 			SlowInit: {
 				code: "code",
 				handler: "slow_init.handler",
-				timeout: 3,
+				timeout: 8,
 				env: { FILE: initFile, MS: "0" },
 			},
 			Wrapped: { code: "code", handler: "env.handler", env: { AWS_LAMBDA_EXEC_WRAPPER: wrapper } },
@@ -312,6 +319,19 @@ test("workers", async (t) => {
 		assert.ok(answer.log.length <= 4096);
 		assert.match(answer.log, /xxx\nEND RequestId: .*\nREPORT RequestId: .*\n$/);
 	});
+
+	// More than a pipe holds: what a process has not written when it ends is gone.
+	for (const how of ["exit", "abort", "kill", "uncaught"]) {
+		await step(`the last words before the end (${how}) are heard`, async () => {
+			for (const name of ["lastWords", "LastWords"]) {
+				const answer = await invoke(client, name, { how, bytes: 1 << 20 }, { LogType: "Tail" });
+				assert.equal(answer.error, "Unhandled");
+				assert.match(answer.log, /xxx\n/);
+				assert.match(answer.log, /last words\n/);
+				assert.match(answer.log, /last complaint\n/);
+			}
+		});
+	}
 
 	await step("binary output passes", async () => {
 		const answer = await invoke(client, "binary", {}, { LogType: "Tail" });

@@ -85,3 +85,19 @@ exports.greedyChild = async () => {
 	spawn(process.execPath, ["-e", code], { stdio: "inherit" });
 	await never();
 };
+exports.lastWords = async ({ how, bytes }) => {
+	process.stdout.write(`${"x".repeat(1023)}\n`.repeat(bytes / 1024));
+	console.log("last words");
+	process.stderr.write("last complaint\n");
+	if (how === "exit") {
+		process.exit(3);
+	} else if (how === "abort") {
+		process.abort();
+	} else if (how === "kill") {
+		process.kill(process.pid, "SIGKILL");
+	}
+	setTimeout(() => {
+		throw new Error("uncaught");
+	}, 0);
+	await never();
+};

@@ -282,6 +282,55 @@ static void exits_are_errors_and_the_next_gets_a_new_process(void **state)
 	assert_non_null(strstr(call(fx, "{}")->body, "{\"n\":1,"));
 }
 
+static int pid_of(const struct answer *a)
+{
+	int pid = 0;
+	const char *at = strstr(a->body, "\"pid\":");
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "\"pid\":%d", &pid), 1);
+	return pid;
+}
+
+static void assert_killed(const struct answer *a)
+{
+	assert_int_equal(a->times, 1);
+	assert_string_equal(a->type, "Runtime.ExitError");
+	assert_non_null(strstr(a->body, "Error: Runtime exited with error: signal: killed\"}"));
+}
+
+/* The event is in the process's socket, or on its way there, and nobody will ever read it. */
+static void one_killed_as_its_event_is_sent_is_answered_once(void **state)
+{
+	struct fixture *fx = *state;
+	open_function(fx, "index.handler", "nodejs18.x");
+	for (int turns = 0; turns < 6; turns++) {
+		int pid = pid_of(call(fx, "{}"));
+		assert_int_equal(kill(pid, SIGSTOP), 0);
+		unsigned n = send_event(fx, "{}");
+		for (int i = 0; i < turns; i++) {
+			uv_run(&fx->loop, UV_RUN_NOWAIT);
+		}
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		run_until_answered(fx);
+		assert_killed(&fx->answers[n]);
+	}
+	assert_non_null(strstr(call(fx, "{}")->body, "{\"n\":1,"));
+}
+
+/* It is dead already, and nobody has noticed. */
+static void one_killed_just_before_its_event_is_answered_once(void **state)
+{
+	struct fixture *fx = *state;
+	open_function(fx, "index.handler", "nodejs18.x");
+	for (int i = 0; i < 6; i++) {
+		int pid = pid_of(call(fx, "{}"));
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		unsigned n = send_event(fx, "{}");
+		run_until_answered(fx);
+		assert_killed(&fx->answers[n]);
+	}
+}
+
 static void time_outs_kill_even_a_busy_loop(void **state)
 {
 	struct fixture *fx = *state;
@@ -485,6 +534,8 @@ int main(void)
 		TEST(one_process_goes_on_and_on),
 		TEST(error_bodies_pass_unchanged),
 		TEST(exits_are_errors_and_the_next_gets_a_new_process),
+		TEST(one_killed_as_its_event_is_sent_is_answered_once),
+		TEST(one_killed_just_before_its_event_is_answered_once),
 		TEST(time_outs_kill_even_a_busy_loop),
 		TEST(failed_init_answers_all_who_wait),
 		TEST(init_that_exits_is_an_exit_error),
