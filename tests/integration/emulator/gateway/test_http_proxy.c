@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "gateway_fakes.h"
+#include "proxy_world.h"
 
 enum backend {
 	PLAIN,
@@ -44,15 +44,10 @@ static const struct model app = {
 };
 
 static struct {
-	uv_loop_t loop;
-	struct gateway *gateway;
-	struct http_server *backend;
-	struct http_client *http;
+	struct proxy_world base;
 	enum backend mode;
 	unsigned asked, gone;
 	struct buf seen; /* what the backend got */
-	char check[64], log[64];
-	int status;
 } world;
 
 static void backend_gone(void *ctx)
@@ -107,70 +102,27 @@ static void on_backend_request(void *ctx, struct http_exchange *x)
 	}
 }
 
-static void saw_refusal(void *ctx, const struct gateway_request *r, int status, const char *check,
-	const char *reason)
-{
-	(void)ctx;
-	(void)r;
-	(void)status;
-	assert_true(*reason);
-	snprintf(world.check, sizeof world.check, "%s", check);
-}
-
-static void saw_response(void *ctx, const struct gateway_request *r, int status, double ms)
-{
-	(void)ctx;
-	(void)r;
-	(void)ms;
-	world.status = status;
-}
-
-static void saw_log(void *ctx, const char *key, struct span line)
-{
-	(void)ctx;
-	(void)key;
-	snprintf(world.log, sizeof world.log, "%.*s", SPAN_ARG(line));
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	memset(&world, 0, sizeof world);
-	uv_loop_init(&world.loop);
 	buf_init(&world.seen, 1 << 20);
-	struct err err = ERR_INIT;
 	struct http_server_config backend = { .on_request = on_backend_request,
 		.half_closed_is_gone = true };
-	world.backend = http_server_open(&world.loop, "127.0.0.1", 0, &backend, &err);
-	assert_non_null(world.backend);
-	snprintf(uri, sizeof uri, "http://127.0.0.1:%u/back", http_server_port(world.backend));
 	/* A port that was free a moment ago and that nothing listens on. */
-	struct http_server *brief = http_server_open(&world.loop, "127.0.0.1", 0, &backend, &err);
+	struct err err = ERR_INIT;
+	uv_loop_t *loop = &world.base.loop;
+	proxy_world_start(&world.base, &backend, uri, &app);
+	struct http_server *brief = http_server_open(loop, "127.0.0.1", 0, &backend, &err);
 	snprintf(dead_uri, sizeof dead_uri, "http://127.0.0.1:%u/", http_server_port(brief));
 	http_server_close(brief, 0, NULL, NULL);
-	world.http = http_client_create(&world.loop);
-	struct gateway_config config = { .loop = &world.loop,
-		.clock = &clock_system,
-		.http = world.http,
-		.host = "127.0.0.1",
-		.events = { NULL, saw_response, saw_refusal, saw_log } };
-	world.gateway = gateway_create(&config);
-	assert_int_equal(gateway_listen(world.gateway, "Api", 0, &err), 0);
-	assert_int_equal(gateway_set_model(world.gateway, &app, &err), 0);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	gateway_close(world.gateway, 0, NULL, NULL);
-	http_server_close(world.backend, 0, NULL, NULL);
-	for (int i = 0; i < 20; i++) {
-		uv_run(&world.loop, UV_RUN_NOWAIT);
-	}
-	http_client_destroy(world.http);
-	uv_run(&world.loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&world.loop), 0);
+	proxy_world_stop(&world.base);
 	buf_fini(&world.seen);
 	return 0;
 }
@@ -180,9 +132,9 @@ static char *ask(const char *line, const char *rest)
 	char *request = xasprintf(
 		"%s HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n%s", line, rest);
 	struct client c;
-	client_start(&c, &world.loop, gateway_port(world.gateway, "Api"), span_of(request));
+	proxy_connect(&world.base, &c, span_of(request));
 	while (!c.ended) {
-		uv_run(&world.loop, UV_RUN_ONCE);
+		uv_run(&world.base.loop, UV_RUN_ONCE);
 	}
 	char *answer = xstrndup(c.answer.ptr ? c.answer.ptr : "", c.answer.len);
 	client_stop(&c);
@@ -214,8 +166,8 @@ static void answers_come_back(void **state)
 		strcasestr(seen, "\nforwarded: by=127.0.0.1;for=127.0.0.1;host=api.example.com;"
 				 "proto=https\n"));
 	assert_non_null(strstr(seen, "\n\ndata"));
-	assert_int_equal(world.status, 418);
-	assert_string_equal(world.log, "418 6");
+	assert_int_equal(world.base.status, 418);
+	assert_string_equal(world.base.log, "418 6");
 }
 
 static void head_and_204_have_no_body(void **state)
@@ -244,7 +196,7 @@ static void streams_are_passed_piece_by_piece(void **state)
 	}
 	assert_int_equal(n, PIECES * 16384);
 	assert_string_equal(answer + strlen(answer) - 5, "0\r\n\r\n");
-	assert_string_equal(world.log, "418 1048576");
+	assert_string_equal(world.base.log, "418 1048576");
 }
 
 static void check_503(const char *answer, const char *check)
@@ -252,7 +204,7 @@ static void check_503(const char *answer, const char *check)
 	assert_int_equal(strncmp(answer, "HTTP/1.1 503 ", 13), 0);
 	assert_string_equal(body_of(answer), "{\"message\":\"Service Unavailable\"}");
 	assert_non_null(strcasestr(answer, "\r\napigw-requestid: "));
-	assert_string_equal(world.check, check);
+	assert_string_equal(world.base.check, check);
 }
 
 static void an_unreachable_backend_is_503(void **state)
@@ -276,7 +228,7 @@ static void a_broken_answer_breaks_the_connection(void **state)
 	world.mode = BREAKS;
 	AUTO_FREE char *answer = ask("GET /p", "\r\n");
 	assert_int_not_equal(strlen(body_of(answer)), 100);
-	assert_string_equal(world.check, "integration");
+	assert_string_equal(world.base.check, "integration");
 }
 
 static void a_client_that_leaves_frees_the_backend(void **state)
@@ -284,18 +236,16 @@ static void a_client_that_leaves_frees_the_backend(void **state)
 	(void)state;
 	static const char request[] = "GET /p HTTP/1.1\r\nHost: a\r\n\r\n";
 	world.mode = SILENT;
-	world.status = -1;
 	struct client c;
-	client_start(&c, &world.loop, gateway_port(world.gateway, "Api"),
-		span_n(request, sizeof request - 1));
+	proxy_connect(&world.base, &c, span_n(request, sizeof request - 1));
 	while (!world.asked) {
-		uv_run(&world.loop, UV_RUN_ONCE);
+		uv_run(&world.base.loop, UV_RUN_ONCE);
 	}
 	client_stop(&c);
 	while (!world.gone) {
-		uv_run(&world.loop, UV_RUN_ONCE);
+		uv_run(&world.base.loop, UV_RUN_ONCE);
 	}
-	assert_int_equal(world.status, 0);
+	assert_int_equal(world.base.status, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "gateway_fakes.h"
+#include "proxy_world.h"
 
 static char uri[64];
 static struct model_mapping reads_body = { "append:header.x-name", "$request.body.name" };
@@ -57,18 +57,13 @@ enum backend {
 };
 
 static struct {
-	uv_loop_t loop;
-	struct gateway *gateway;
-	struct http_server *backend;
-	struct http_client *http;
+	struct proxy_world base;
 	enum backend mode;
 	struct http_exchange *x; /* at the backend */
 	struct client client;
 	char head[1024]; /* that the backend got */
 	size_t got; /* bytes of the body */
 	bool ended, gone;
-	int status; /* that the gateway told of */
-	char check[32];
 } world;
 
 /* --- the backend -------------------------------------------------------------------------------- */
@@ -139,90 +134,48 @@ static void on_bodiless(void *ctx, struct http_exchange *x)
 
 /* --- the world ---------------------------------------------------------------------------------- */
 
-static void saw_refusal(void *ctx, const struct gateway_request *r, int status, const char *check,
-	const char *reason)
-{
-	(void)ctx;
-	(void)r;
-	(void)status;
-	(void)reason;
-	snprintf(world.check, sizeof world.check, "%s", check);
-}
-
-static void saw_response(void *ctx, const struct gateway_request *r, int status, double ms)
-{
-	(void)ctx;
-	(void)r;
-	(void)ms;
-	world.status = status;
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	memset(&world, 0, sizeof world);
 	memset(&fake_auth, 0, sizeof fake_auth);
-	uv_loop_init(&world.loop);
-	world.status = -1;
-	fake_auth.loop = &world.loop;
+	fake_auth.loop = &world.base.loop;
 	fake_auth.verdict = (struct auth_verdict){ .outcome = AUTH_ALLOW,
 		.kind = MODEL_AUTH_CUSTOM,
 		.principal_id = "",
 		.context = SPAN(""),
 		.www_authenticate = "",
 		.check = "",
-		.reason = "",
+		.reason = "the test says so",
 		.log_error = "" };
 	buf_init(&fake_auth.event, 1 << 20);
 	list_init(&fake_auth.running);
-	struct err err = ERR_INIT;
 	struct http_server_config backend = { .on_request = on_bodiless,
 		.on_head = on_head,
 		.max_body = 1 << 30,
 		.half_closed_is_gone = true };
-	world.backend = http_server_open(&world.loop, "127.0.0.1", 0, &backend, &err);
-	assert_non_null(world.backend);
-	snprintf(uri, sizeof uri, "http://127.0.0.1:%u/back", http_server_port(world.backend));
-	world.http = http_client_create(&world.loop);
-	struct gateway_config config = { .loop = &world.loop,
-		.clock = &clock_system,
-		.http = world.http,
-		.host = "127.0.0.1",
-		.events = { NULL, saw_response, saw_refusal, NULL } };
-	world.gateway = gateway_create(&config);
-	assert_int_equal(gateway_listen(world.gateway, "Api", 0, &err), 0);
-	assert_int_equal(gateway_set_model(world.gateway, &app, &err), 0);
+	proxy_world_start(&world.base, &backend, uri, &app);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (world.gateway) {
-		gateway_close(world.gateway, 0, NULL, NULL);
-	}
-	http_server_close(world.backend, 0, NULL, NULL);
-	for (int i = 0; i < 20; i++) {
-		uv_run(&world.loop, UV_RUN_NOWAIT);
-	}
-	http_client_destroy(world.http);
-	uv_run(&world.loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&world.loop), 0);
+	proxy_world_stop(&world.base);
 	buf_fini(&fake_auth.event);
 	return 0;
 }
 
-#define UNTIL(condition)                                  \
-	do {                                              \
-		while (!(condition)) {                    \
-			uv_run(&world.loop, UV_RUN_ONCE); \
-		}                                         \
+#define UNTIL(condition)                                       \
+	do {                                                   \
+		while (!(condition)) {                         \
+			uv_run(&world.base.loop, UV_RUN_ONCE); \
+		}                                              \
 	} while (0)
 
 static void begin(const char *request)
 {
-	client_start(
-		&world.client, &world.loop, gateway_port(world.gateway, "Api"), span_of(request));
+	proxy_connect(&world.base, &world.client, span_of(request));
 }
 
 struct more {
@@ -278,7 +231,7 @@ static void a_body_is_passed_on_as_it_comes(void **state)
 	send_more(&more, SPAN("half"));
 	check_answer("201", "8");
 	assert_true(world.ended);
-	assert_int_equal(world.status, 201);
+	assert_int_equal(world.base.status, 201);
 	client_stop(&world.client);
 }
 
@@ -308,7 +261,7 @@ static void a_slow_backend_slows_the_client(void **state)
 	/* Until nothing moves any more: the sockets and the buffers between are full. */
 	uv_stream_t *tcp = (uv_stream_t *)&world.client.tcp;
 	for (size_t before = 0, still = 0; still < 200; still++) {
-		uv_run(&world.loop, UV_RUN_NOWAIT);
+		uv_run(&world.base.loop, UV_RUN_NOWAIT);
 		if (uv_stream_get_write_queue_size(tcp) != before) {
 			before = uv_stream_get_write_queue_size(tcp);
 			still = 0;
@@ -354,7 +307,7 @@ static void some_bodies_are_kept_until_they_are_whole(void **state)
 		world.head[0] = '\0';
 		begin(requests[i]);
 		for (int turns = 0; turns < 50; turns++) {
-			uv_run(&world.loop, UV_RUN_NOWAIT);
+			uv_run(&world.base.loop, UV_RUN_NOWAIT);
 		}
 		assert_string_equal(world.head, "");
 		struct more more;
@@ -373,7 +326,7 @@ static void a_client_that_leaves_within_its_body_frees_the_backend(void **state)
 	client_stop(&world.client);
 	UNTIL(world.gone);
 	assert_false(world.ended);
-	assert_int_equal(world.status, 0);
+	assert_int_equal(world.base.status, 0);
 }
 
 static void an_answer_may_come_before_the_body_is_whole(void **state)
@@ -395,7 +348,7 @@ static void a_backend_that_breaks_within_the_body_is_503(void **state)
 	struct more more;
 	send_more(&more, SPAN("half"));
 	check_answer("503", "{\"message\":\"Service Unavailable\"}");
-	assert_string_equal(world.check, "integration");
+	assert_string_equal(world.base.check, "integration");
 	client_stop(&world.client);
 }
 
@@ -404,7 +357,7 @@ static void a_body_that_does_not_end_in_time_is_503(void **state)
 	(void)state;
 	begin(POST("/hurry", "Content-Length: 8\r\n") "half");
 	check_answer("503", "{\"message\":\"Service Unavailable\"}");
-	assert_string_equal(world.check, "timeout");
+	assert_string_equal(world.base.check, "timeout");
 	UNTIL(world.gone);
 	client_stop(&world.client);
 }
@@ -439,7 +392,7 @@ static void all_may_end_after_any_number_of_turns(void **state)
 			begin(POST("/p", CHUNKED) "3\r\nabc\r\n");
 			struct more more = { .done = true };
 			for (int i = 0; i < turns; i++) {
-				uv_run(&world.loop, UV_RUN_NOWAIT);
+				uv_run(&world.base.loop, UV_RUN_NOWAIT);
 				if (i == 8 && !world.client.ended) {
 					send_more(&more, SPAN("2\r\nde\r\n0\r\n\r\n"));
 				}
@@ -448,9 +401,9 @@ static void all_may_end_after_any_number_of_turns(void **state)
 				client_stop(&world.client);
 				teardown(state);
 			} else {
-				gateway_close(world.gateway, 0, NULL, NULL);
+				gateway_close(world.base.gateway, 0, NULL, NULL);
 				client_stop(&world.client);
-				world.gateway = NULL;
+				world.base.gateway = NULL;
 				teardown(state);
 			}
 		}
