@@ -29,6 +29,7 @@ struct inputs {
 	size_t n;
 	bool built; /* inputs_end was called */
 	uint64_t begin_seq; /* events after it count as changes */
+	uint64_t begin_moment; /* the same, for watch_file_rested */
 	int64_t begin_ms; /* wall clock */
 	uint64_t checked_seq; /* nothing had changed up to here */
 	uint64_t missing_ns; /* since when an input is away; 0 = none is */
@@ -81,6 +82,7 @@ void inputs_destroy(struct inputs *in)
 void inputs_begin(struct inputs *in)
 {
 	in->begin_seq = watch_seq(in->watch);
+	in->begin_moment = watch_moment(in->watch);
 	in->begin_ms = clock_now_ms(&clock_system);
 	in->missing_ns = 0;
 	for (size_t i = 0; i < in->n; i++) {
@@ -100,11 +102,15 @@ static const struct input *find(const struct input *list, size_t n, const struct
 	return n ? bsearch(key, list, n, sizeof *key, by_path) : NULL;
 }
 
-/* One that the build found by itself: its mark is taken late. If the file is so young that it may have
- * changed while it was read, the mark is spoilt and the next check says "changed". */
+/* One that the build found by itself: its mark is taken late. That is as good as an early one if it is sure
+ * that nobody wrote meanwhile. Else, if the file is so young that it may have changed while it was read, the
+ * mark is spoilt and the next check says "changed". */
 static void mark_late(const struct inputs *in, struct input *i)
 {
 	i->mark = mark_of(watch_path(i->file));
+	if (watch_file_rested(i->file, in->begin_moment)) {
+		return;
+	}
 	int64_t young = (in->begin_ms - TICK_MS) * 1000000;
 	if (i->mark.mtime_ns >= young || i->mark.ctime_ns >= young) {
 		i->mark.size = UINT64_MAX;

@@ -27,12 +27,14 @@
 #define WRITES (IN_MODIFY | IN_CLOSE_WRITE)
 #define OPEN_LIMIT_NS 2000000000u
 #define MAX_DIRS 100000
+#define N_RECENT 256 /* a power of two */
 #define PATH_MAX_BYTES 4096
 
 struct watch_dir {
 	char *path; /* the key */
 	int wd;
 	bool tree; /* its folders are watched as well */
+	uint64_t written_since; /* this moment writes are told; UINT64_MAX: they are not */
 	struct watch_dir *same_wd; /* another path of the same folder */
 	UT_hash_handle hh;
 };
@@ -63,6 +65,14 @@ struct watch {
 	struct watch_file *files; /* by path */
 	struct watch_link *links; /* by path */
 	uint64_t seq, shape_seq;
+	/* The latest events, also of files that nobody had asked for. */
+	struct {
+		unsigned hash; /* of the path */
+		uint64_t moment;
+	} recent[N_RECENT];
+	size_t n_recent; /* grows for ever */
+	uint64_t moment; /* grows with each event, and when somebody asks for it */
+	uint64_t unsure; /* what happened up to this moment may be missing above */
 	bool closing;
 };
 
@@ -171,8 +181,10 @@ static int dir_watch(struct watch *w, const char *path, enum scope scope)
 	if (wd < 0) {
 		return errno;
 	}
+	uint64_t since = scope > SCOPE_ENTRIES ? w->moment : UINT64_MAX;
 	if (d && d->wd == wd) {
 		d->tree |= tree;
+		d->written_since = since < d->written_since ? since : d->written_since;
 		return 0;
 	}
 	if (d) {
@@ -186,6 +198,7 @@ static int dir_watch(struct watch *w, const char *path, enum scope scope)
 	d->path = xstrdup(path);
 	d->wd = wd;
 	d->tree = tree;
+	d->written_since = since;
 	HASH_ADD_KEYPTR(hh, w->dirs, d->path, strlen(d->path), d);
 	link_wd(w, d);
 	return 0;
@@ -349,6 +362,23 @@ static void on_file(struct watch *w, struct watch_file *f, uint32_t mask)
 	touch(w, f);
 }
 
+static unsigned hash_of(const char *path)
+{
+	unsigned hash;
+	HASH_VALUE(path, strlen(path), hash);
+	return hash;
+}
+
+static void remember(struct watch *w, const char *path)
+{
+	size_t at = w->n_recent++ % N_RECENT;
+	if (w->recent[at].moment > w->unsure) {
+		w->unsure = w->recent[at].moment;
+	}
+	w->recent[at].hash = hash_of(path);
+	w->recent[at].moment = w->moment;
+}
+
 static bool is_source_name(const char *name)
 {
 	static const char *const extensions[] = { "ts", "tsx", "mts", "cts", "js", "jsx", "mjs",
@@ -388,6 +418,7 @@ static void on_entry(struct watch *w, const struct watch_dir *dir, const char *n
 		return;
 	}
 	struct watch_file *f;
+	remember(w, path);
 	HASH_FIND(hh, w->files, path, (unsigned)n, f);
 	if (mask & IN_ISDIR) {
 		if (mask & (APPEARED | VANISHED)) {
@@ -407,6 +438,7 @@ static void on_entry(struct watch *w, const struct watch_dir *dir, const char *n
 static void on_overflow(struct watch *w)
 {
 	log_info("watch", "the kernel dropped events: looking at everything again");
+	w->unsure = w->moment;
 	struct watch_dir *d, *next;
 	HASH_ITER (hh, w->dirs, d, next) {
 		if (d->tree) {
@@ -433,6 +465,7 @@ static void on_ignored(struct watch *w, int wd)
 
 static void on_event(struct watch *w, const struct inotify_event *e)
 {
+	w->moment++;
 	if (e->mask & IN_Q_OVERFLOW) {
 		on_overflow(w);
 	} else if (e->mask & IN_IGNORED) {
@@ -593,6 +626,29 @@ uint64_t watch_file_seq(const struct watch_file *f)
 uint64_t watch_shape_seq(const struct watch *w)
 {
 	return w->shape_seq;
+}
+
+uint64_t watch_moment(struct watch *w)
+{
+	return ++w->moment;
+}
+
+bool watch_file_rested(const struct watch_file *f, uint64_t moment)
+{
+	const struct watch *w = f->watch;
+	AUTO_FREE char *folder = xstrdup(f->path);
+	*strrchr(folder, '/') = '\0';
+	const struct watch_dir *d = find_dir(w, folder);
+	if (!d || d->written_since >= moment || w->unsure > moment) {
+		return false;
+	}
+	unsigned hash = hash_of(f->path);
+	for (size_t i = 0; i < N_RECENT; i++) {
+		if (w->recent[i].hash == hash && w->recent[i].moment > moment) {
+			return false;
+		}
+	}
+	return true;
 }
 
 bool watch_file_open(const struct watch_file *f)

@@ -42,5 +42,10 @@ uint64_t watch_file_seq(const struct watch_file *f);
 /* The seq at which something came, went or moved that decides what an import resolves to: a link, a
  * folder, a source file that nobody had asked about. */
 uint64_t watch_shape_seq(const struct watch *w);
+/* This moment, for watch_file_rested. */
+uint64_t watch_moment(struct watch *w);
+/* Whether nothing has happened to the file since that moment, as far as events were read; also of the time
+ * before watch_add, if its folder was watched by then. False where that is not sure. */
+bool watch_file_rested(const struct watch_file *f, uint64_t moment);
 /* True while the file is being written: since its last write it was not closed. For 2 s at most. */
 bool watch_file_open(const struct watch_file *f);

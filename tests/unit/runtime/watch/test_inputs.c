@@ -175,6 +175,85 @@ static void two_saves_during_a_build_make_two_changes(void **state)
 	expect_change_then_rest(fx);
 }
 
+/* A build that finds its inputs by itself: `during` is done while it reads. */
+static enum inputs_state first_build(struct fixture *fx, void (*during)(struct fixture *fx))
+{
+	AUTO_FREE char *path = xstrdup(at(fx, "lib/new.ts"));
+	const char *paths[] = { path };
+	struct inputs *in = inputs_create(fx->watch);
+	write_in_place(path, "one");
+	watch_drain(fx->watch);
+	inputs_begin(in);
+	during(fx);
+	inputs_end(in, paths, 1, NULL, 0);
+	watch_drain(fx->watch);
+	enum inputs_state state = inputs_check(in);
+	inputs_destroy(in);
+	return state;
+}
+
+static void nothing(struct fixture *fx)
+{
+	(void)fx;
+}
+
+static void a_write(struct fixture *fx)
+{
+	write_in_place(at(fx, "lib/new.ts"), "two");
+	watch_drain(fx->watch);
+}
+
+static void a_write_that_was_not_told_yet(struct fixture *fx)
+{
+	write_in_place(at(fx, "lib/new.ts"), "two");
+}
+
+static void more_writes_than_are_remembered(struct fixture *fx)
+{
+	a_write(fx);
+	for (int i = 0; i < 400; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "lib/%d.log", i);
+		write_in_place(at(fx, name), "x");
+	}
+	watch_drain(fx->watch);
+}
+
+static void another_folder_in_its_place(struct fixture *fx)
+{
+	mkdir(at(fx, "other"), 0700);
+	write_in_place(at(fx, "other/new.ts"), "two");
+	rename(at(fx, "lib"), at(fx, "old"));
+	rename(at(fx, "other"), at(fx, "lib"));
+	watch_drain(fx->watch);
+}
+
+/* However young it is: its folder was watched before it was read. */
+static void a_file_is_built_once_unless_it_was_written_meanwhile(void **state)
+{
+	struct fixture *fx = *state;
+	assert_int_equal(first_build(fx, nothing), INPUTS_SAME);
+	assert_int_equal(first_build(fx, a_write), INPUTS_CHANGED);
+	assert_int_equal(first_build(fx, a_write_that_was_not_told_yet), INPUTS_CHANGED);
+	assert_int_equal(first_build(fx, nothing), INPUTS_SAME);
+	assert_int_equal(first_build(fx, more_writes_than_are_remembered), INPUTS_CHANGED);
+	assert_int_equal(first_build(fx, another_folder_in_its_place), INPUTS_CHANGED);
+}
+
+/* Nobody would have told of a write to a package. */
+static void a_young_file_in_a_folder_that_was_not_watched_is_looked_at_again(void **state)
+{
+	struct fixture *fx = *state;
+	const char *paths[] = { at(fx, "node_modules/dep/index.js") };
+	struct inputs *in = inputs_create(fx->watch);
+	inputs_begin(in);
+	write_in_place(paths[0], "one");
+	inputs_end(in, paths, 1, NULL, 0);
+	assert_int_equal(check(fx), INPUTS_SAME);
+	assert_int_equal(inputs_check(in), INPUTS_CHANGED);
+	inputs_destroy(in);
+}
+
 static void folder_moves_are_seen(void **state)
 {
 	struct fixture *fx = *state;
@@ -391,6 +470,8 @@ int main(void)
 		TEST(between_truncate_and_close_is_unsettled),
 		TEST(delete_then_create_is_one_save),
 		TEST(two_saves_during_a_build_make_two_changes),
+		TEST(a_file_is_built_once_unless_it_was_written_meanwhile),
+		TEST(a_young_file_in_a_folder_that_was_not_watched_is_looked_at_again),
 		TEST(folder_moves_are_seen),
 		TEST(a_folder_swapped_in_by_rename_is_seen),
 		TEST(a_link_that_is_turned_is_seen),
