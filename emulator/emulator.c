@@ -245,18 +245,14 @@ static int open_bridge(struct emulator *e, struct err *err)
 	AUTO_FREE char *welcome =
 		xasprintf("\"region\":\"\",\"account\":\"%s\"", e->config.account);
 	e->bridge = bridge_server_create(&(struct bridge_server_config){ .loop = e->config.loop,
-						 .token = e->token,
-						 .tls = e->config.tls_cert != NULL,
-						 .welcome = welcome,
-						 .ctx = e,
-						 .on_agent = on_agent,
-						 .on_message = on_message,
-						 .on_link = on_link,
-						 .on_gone = on_gone },
-		err);
-	if (!e->bridge) {
-		return -(int)err->code;
-	}
+		.token = e->token,
+		.tls = e->config.tls_cert != NULL,
+		.welcome = welcome,
+		.ctx = e,
+		.on_agent = on_agent,
+		.on_message = on_message,
+		.on_link = on_link,
+		.on_gone = on_gone });
 	unsigned port = e->config.tls_cert ? take_port(e) : 0;
 	if (e->config.tls_cert && bridge_server_listen(e->bridge, e->host, port, e->config.tls_cert,
 					  e->config.tls_key, err)) {
@@ -327,6 +323,11 @@ struct emulator *emulator_open(const struct emulator_config *config, struct err 
 unsigned emulator_port(const struct emulator *e)
 {
 	return http_server_port(e->service);
+}
+
+struct bridge_server *emulator_bridge(const struct emulator *e)
+{
+	return e->bridge;
 }
 
 unsigned emulator_bridge_port(const struct emulator *e)

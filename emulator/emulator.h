@@ -8,6 +8,7 @@
 #include "proxy/base/err.h"
 
 struct emulator;
+struct bridge_server;
 
 struct emulator_config {
 	uv_loop_t *loop;
@@ -31,6 +32,8 @@ struct emulator_config {
 
 struct emulator *emulator_open(const struct emulator_config *config, struct err *err) MUST_CHECK;
 unsigned emulator_port(const struct emulator *e);
+/* For the agent of the same process. */
+struct bridge_server *emulator_bridge(const struct emulator *e);
 /* Of the bridge over TLS; 0 = none. */
 unsigned emulator_bridge_port(const struct emulator *e);
 /* Refuses new work, says BYE to agents, closes every listener; then done. */

@@ -97,6 +97,7 @@ static void on_message(void *ctx, const struct wire_message *m);
 static void open_bridge(struct agent *a)
 {
 	struct bridge_client_config config = { .loop = a->config.loop,
+		.local = a->config.local,
 		.url = a->config.url,
 		.token = a->config.token,
 		.fingerprint = a->config.fingerprint,

@@ -8,6 +8,7 @@
 #include "proxy/base/json.h"
 
 struct agent;
+struct bridge_server;
 
 struct agent_config {
 	uv_loop_t *loop;
@@ -16,7 +17,8 @@ struct agent_config {
 	const char *stage_dir; /* absolute; <app>/.offstage/<stage>: build/, log/, synth.json */
 	const char *runtime_dir; /* absolute; holds bootstrap/, bundle/builder/ and synth/ */
 	const char *node; /* NULL = "node" by PATH */
-	const char *url; /* of the bridge: ws://127.0.0.1:4510/bridge */
+	struct bridge_server *local; /* the emulator's end in this process; NULL = by url */
+	const char *url; /* of the bridge: wss://host:4511/bridge */
 	const char *token; /* NULL or "" = none */
 	const char *
 		fingerprint; /* of the emulator's certificate; NULL or "" = ordinary verification */

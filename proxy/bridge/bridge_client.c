@@ -16,6 +16,7 @@
 #include "proxy/base/alloc.h"
 #include "proxy/base/digest.h"
 #include "proxy/base/log.h"
+#include "proxy/bridge/bridge_server.h"
 #include "proxy/bridge/link.h"
 
 #define BACKOFF_MIN_MS 50
@@ -27,7 +28,7 @@ struct bridge_client {
 	char *host, *path, *token, *app, *stage, *fingerprint;
 	int port;
 	bool tls;
-	struct lws_context *lws;
+	struct lws_context *lws; /* NULL for a local one */
 	struct link link;
 	struct session *session;
 	struct session *fresh; /* replaces `session` when the input batch has settled */
@@ -228,16 +229,18 @@ static void finish(struct bridge_client *b);
 static void on_retry(void *ctx)
 {
 	struct bridge_client *b = ctx;
-	if (b->closing) {
+	if (b->closing && b->config.local && link_is_bound(&b->link)) {
+		link_cut(&b->link, "the agent is shutting down");
+	} else if (b->closing) {
 		finish(b);
-	} else if (b->link.wsi) {
+	} else if (link_is_bound(&b->link)) {
 		link_cut(&b->link, "connecting took too long");
 	} else {
 		connect_now(b);
 	}
 }
 
-static void connect_now(struct bridge_client *b)
+static void connect_by_url(struct bridge_client *b)
 {
 	struct lws_client_connect_info info = { 0 };
 	info.context = b->lws;
@@ -259,7 +262,6 @@ static void connect_now(struct bridge_client *b)
 	info.opaque_user_data = &b->link;
 	info.pwsi = &b->link.wsi;
 	b->link.wsi = NULL;
-	b->link.why[0] = '\0';
 	b->link.cut = b->link.is_open = false;
 	b->attempting = true;
 	timer_arm(b->retry, CONNECT_MS);
@@ -267,6 +269,16 @@ static void connect_now(struct bridge_client *b)
 	if (!lws_client_connect_via_info(&info) && b->attempting) {
 		b->link.wsi = NULL;
 		on_closed(b, &b->link, "cannot connect");
+	}
+}
+
+static void connect_now(struct bridge_client *b)
+{
+	b->link.why[0] = '\0';
+	if (!b->config.local) {
+		connect_by_url(b);
+	} else if (!bridge_server_join(b->config.local, &b->link)) {
+		on_closed(b, &b->link, "the emulator is shutting down");
 	}
 }
 
@@ -289,8 +301,16 @@ static void free_client(struct bridge_client *b)
 static void finish(struct bridge_client *b)
 {
 	b->finishing = true;
-	link_context_close(b->lws, b->config.loop, b->closed, b->closed_ctx);
+	void (*closed)(void *ctx) = b->closed;
+	void *ctx = b->closed_ctx;
+	if (b->lws) {
+		link_context_close(b->lws, b->config.loop, closed, ctx);
+		closed = NULL;
+	}
 	free_client(b);
+	if (closed) {
+		closed(ctx);
+	}
 }
 
 /* --- public --------------------------------------------------------------------------------- */
@@ -383,6 +403,10 @@ struct bridge_client *bridge_client_open(const struct bridge_client_config *c, s
 	b->link.settled = on_settled;
 	b->link.opened = on_opened;
 	b->link.closed = on_closed;
+	if (c->local) {
+		timer_arm(b->retry, 0);
+		return b;
+	}
 	if (parse_url(b, c->url, err)) {
 		free_client(b);
 		return NULL;
@@ -410,12 +434,13 @@ void bridge_client_close(struct bridge_client *b, void (*done)(void *ctx), void 
 	b->closing = true;
 	b->closed = done;
 	b->closed_ctx = ctx;
-	if (b->link.wsi && b->link.is_open) {
+	if (b->link.is_open) {
 		session_send(b->session, &(struct wire_message){ .type = WIRE_BYE,
 						 .meta = SPAN("{\"code\":\"bye\",\"reason\":\"the "
 							      "agent is shutting down\"}") });
 		link_wake(&b->link);
 	}
-	/* The emulator cuts the link on BYE; the timer is for the one that does not. */
-	timer_arm(b->retry, b->link.wsi ? 200 : 0);
+	/* The emulator cuts the link on BYE; the timer is for the one that does not. In one process BYE needs
+	 * no more than a turn. */
+	timer_arm(b->retry, !link_is_bound(&b->link) ? 0 : b->config.local ? 1 : 200);
 }

@@ -1,5 +1,5 @@
 /* The developer's end of the bridge: one WebSocket to the emulator, with reconnect (backoff and jitter),
- * resume and pings. Says HELLO itself; the agent sees messages only. */
+ * resume and pings; or a joined end of the emulator in the same process. Says HELLO itself; the agent sees messages only. */
 #pragma once
 
 #include <uv.h>
@@ -8,9 +8,11 @@
 #include "proxy/wire/messages.h"
 
 struct bridge_client;
+struct bridge_server;
 
 struct bridge_client_config {
 	uv_loop_t *loop;
+	struct bridge_server *local; /* of this process, outlives the client; NULL = by url */
 	const char *url; /* ws://host:port/bridge (loopback only) or wss:// */
 	const char *token; /* "" = none */
 	const char *

@@ -58,7 +58,7 @@ struct wslink {
 struct bridge_server {
 	struct bridge_server_config config;
 	char *token, *welcome;
-	struct lws_context *lws;
+	struct lws_context *lws; /* NULL until a WebSocket comes: a `start` alone never has one */
 	struct link_source source;
 	unsigned port; /* of the TLS listener; 0 = none */
 	struct list peers; /* struct bridge_peer */
@@ -327,7 +327,7 @@ static void find_address(int fd, char *out, size_t size)
 	}
 }
 
-/* Somebody new, with a socket that is to be bound. */
+/* Somebody new, with a socket that is to be bound; or an agent of this process, then fd is -1. */
 static struct wslink *greeter(struct bridge_server *s, int fd)
 {
 	make_room(s);
@@ -356,7 +356,7 @@ static struct link *on_accept(void *ctx, int fd)
 
 /* --- public --------------------------------------------------------------------------------- */
 
-struct bridge_server *bridge_server_create(const struct bridge_server_config *c, struct err *err)
+struct bridge_server *bridge_server_create(const struct bridge_server_config *c)
 {
 	struct bridge_server *s = xalloc(sizeof *s);
 	s->config = *c;
@@ -365,21 +365,27 @@ struct bridge_server *bridge_server_create(const struct bridge_server_config *c,
 	s->welcome = xstrdup(c->welcome ? c->welcome : "");
 	list_init(&s->peers);
 	s->source = (struct link_source){ .accept = on_accept, .ctx = s };
-	s->lws = link_context_create(c->loop, &s->source, c->tls);
-	if (!s->lws) {
-		err_set(err, ERR_INTERNAL,
-			"libwebsockets cannot start (is libwebsockets-evlib-uv installed?)");
-		free(s->token);
-		free(s->welcome);
-		free(s);
-		return NULL;
-	}
 	return s;
+}
+
+static int need_lws(struct bridge_server *s, struct err *err)
+{
+	if (!s->lws) {
+		s->lws = link_context_create(s->config.loop, &s->source, s->config.tls);
+	}
+	return s->lws ? 0
+		      : err_set(err, ERR_INTERNAL,
+				"libwebsockets cannot start (is libwebsockets-evlib-uv "
+				"installed?)");
 }
 
 int bridge_server_listen(struct bridge_server *s, const char *host, unsigned port, const char *cert,
 	const char *key, struct err *err)
 {
+	int rc = need_lws(s, err);
+	if (rc) {
+		return rc;
+	}
 	struct lws_context_creation_info info = { 0 };
 	info.vhost_name = "tls";
 	info.iface = host;
@@ -409,11 +415,13 @@ unsigned bridge_server_port(const struct bridge_server *s)
 
 bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
 {
-	struct lws_vhost *vhost = lws_get_vhost_by_name(s->lws, "default");
-	if (s->closing) {
+	struct err err = ERR_INIT;
+	if (s->closing || need_lws(s, &err)) {
+		log_warn("bridge", "an agent is turned away: %s", s->closing ? "closing" : err.msg);
 		close(fd);
 		return false;
 	}
+	struct lws_vhost *vhost = lws_get_vhost_by_name(s->lws, "default");
 	struct wslink *w = greeter(s, fd);
 	s->source.adopting = &w->link;
 	struct lws *wsi = lws_adopt_socket_vhost_readbuf(vhost, fd, head.ptr, head.len);
@@ -427,6 +435,14 @@ bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head)
 		}
 	}
 	return wsi != NULL;
+}
+
+bool bridge_server_join(struct bridge_server *s, struct link *agent)
+{
+	if (!s->closing) {
+		link_join(agent, &greeter(s, -1)->link);
+	}
+	return !s->closing;
 }
 
 size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
@@ -472,10 +488,18 @@ static void finish_close(void *ctx)
 	struct closing *c = ctx;
 	struct bridge_server *s = c->server;
 	LIST_FOR_SAFE (node, &s->peers) {
-		peer_free(container_of(node, struct bridge_peer, in_server));
+		struct bridge_peer *p = container_of(node, struct bridge_peer, in_server);
+		if (p->link) {
+			link_cut(&p->link->link, "the emulator is shutting down");
+		}
+		peer_free(p);
 	}
-	link_context_close(s->lws, s->config.loop, c->done, c->ctx);
 	timer_close(c->timer);
+	if (s->lws) {
+		link_context_close(s->lws, s->config.loop, c->done, c->ctx);
+	} else if (c->done) {
+		c->done(c->ctx);
+	}
 	free(s->token);
 	free(s->welcome);
 	free(s);

@@ -1,5 +1,5 @@
 /* The emulator's end of the bridge: WebSockets of agents, adopted from the service port's listener
- * (http_server's on_upgrade) and run by libwebsockets on our loop. Turns session bytes into messages;
+ * (http_server's on_upgrade) and run by libwebsockets on our loop, and the agent of the same process. Turns session bytes into messages;
  * knows nothing of functions. A peer is one agent's session: it outlives its socket for a while, so that
  * a cut connection resumes and nothing is lost or run twice. */
 #pragma once
@@ -11,6 +11,7 @@
 
 struct bridge_server;
 struct bridge_peer;
+struct link;
 
 struct bridge_server_config {
 	uv_loop_t *loop;
@@ -30,8 +31,7 @@ struct bridge_server_config {
 	void (*on_gone)(void *ctx, struct bridge_peer *p, const char *why);
 };
 
-struct bridge_server *bridge_server_create(
-	const struct bridge_server_config *c, struct err *err) MUST_CHECK;
+struct bridge_server *bridge_server_create(const struct bridge_server_config *c);
 /* Takes agents over TLS as well, on a port of its own (0 = a free one): a numeric host, PEM files. */
 int bridge_server_listen(struct bridge_server *s, const char *host, unsigned port, const char *cert,
 	const char *key, struct err *err) MUST_CHECK;
@@ -39,6 +39,8 @@ int bridge_server_listen(struct bridge_server *s, const char *host, unsigned por
 unsigned bridge_server_port(const struct bridge_server *s);
 /* From on_upgrade: takes fd and the bytes read so far. False if it cannot (fd is closed then). */
 bool bridge_server_adopt(struct bridge_server *s, int fd, struct span head);
+/* Takes an agent of this process, by its end of the bridge (link.h). False while closing. */
+bool bridge_server_join(struct bridge_server *s, struct link *agent);
 /* Says BYE, closes all, frees when the loop let go; then done. */
 void bridge_server_close(struct bridge_server *s, void (*done)(void *ctx), void *ctx);
 

@@ -15,6 +15,9 @@
 
 static void arm(struct link *l)
 {
+	if (l->other) {
+		return; /* memory does not fall silent */
+	}
 	uint64_t deadline = l->session ? session_next_deadline(l->session) : UINT64_MAX;
 	uint64_t now = uv_now(l->loop);
 	if (deadline == UINT64_MAX) {
@@ -49,12 +52,17 @@ void link_init(struct link *l, uv_loop_t *loop, void *ctx)
 
 void link_fini(struct link *l)
 {
-	ENSURE(!l->wsi);
+	ENSURE(!link_is_bound(l));
 	timer_close(l->timer);
 	turn_close(l->turn);
 	l->timer = NULL;
 	l->turn = NULL;
 	buf_fini(&l->out);
+}
+
+bool link_is_bound(const struct link *l)
+{
+	return l->wsi || l->other;
 }
 
 void link_bind(struct link *l, struct lws *wsi)
@@ -74,19 +82,23 @@ void link_attach(struct link *l, struct session *s)
 
 void link_wake(struct link *l)
 {
-	if (l->wsi && l->is_open && !l->cut && l->session && session_has_output(l->session)) {
+	if (l->is_open && !l->cut && l->session && session_has_output(l->session)) {
 		turn_arm(l->turn);
 	}
 }
 
 void link_cut(struct link *l, const char *why)
 {
-	if (!l->wsi || l->cut) {
+	if (!link_is_bound(l) || l->cut) {
 		return;
 	}
 	l->cut = true;
 	snprintf(l->why, sizeof l->why, "%s", why);
 	timer_stop(l->timer);
+	if (l->other) {
+		turn_arm(l->turn);
+		return;
+	}
 	lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 	/* lws looks at its timeouts when something else wakes it, and a silent socket never does. */
 	lws_cancel_service(lws_get_context(l->wsi));
@@ -114,6 +126,116 @@ bool link_peer_has_address(const struct link *l, const char *address)
 	return has;
 }
 
+/* Bytes of the other end. False: it is to be closed, for `why`. */
+static bool receive(struct link *l, struct span bytes)
+{
+	struct err err = ERR_INIT;
+	if (l->cut || !l->session) {
+		return true;
+	}
+	if (session_input(l->session, bytes, uv_now(l->loop), &err)) {
+		snprintf(l->why, sizeof l->why, "%s", err.msg);
+		return false;
+	}
+	if (l->settled) {
+		l->settled(l->ctx, l);
+	}
+	link_wake(l);
+	return !l->cut;
+}
+
+/* The session's next frames; empty when it has nothing to say. */
+static struct span next_batch(struct link *l)
+{
+	buf_clear(&l->out);
+	char *pre = buf_reserve(&l->out, LWS_PRE);
+	ENSURE(pre);
+	buf_commit(&l->out, LWS_PRE);
+	(void)session_output(l->session, &l->out, WRITE_BATCH);
+	ENSURE(!l->out.overflow);
+	return span_n(l->out.ptr + LWS_PRE, l->out.len - LWS_PRE);
+}
+
+/* --- joined ends --------------------------------------------------------------------------- */
+
+void link_join(struct link *a, struct link *b)
+{
+	a->other = b;
+	b->other = a;
+	a->is_open = b->is_open = true;
+	a->cut = b->cut = false;
+	b->opened(b->ctx, b);
+	a->opened(a->ctx, a);
+}
+
+/* Either owner may free its link in `closed`, so nothing of them is needed after it. */
+static void part(struct link *l)
+{
+	struct link *other = l->other;
+	char why[sizeof l->why];
+	snprintf(why, sizeof why, "%s", l->why);
+	l->other = other->other = NULL;
+	l->is_open = other->is_open = false;
+	other->closed(other->ctx, other, "the other end closed the connection");
+	l->closed(l->ctx, l, why);
+}
+
+static void pass_batch(struct link *l)
+{
+	struct link *other = l->other;
+	if (!receive(other, next_batch(l)) && !other->cut) {
+		char why[sizeof other->why];
+		snprintf(why, sizeof why, "%s", other->why);
+		link_cut(other, why);
+	}
+	link_wake(l);
+}
+
+/* --- a WebSocket --------------------------------------------------------------------------- */
+
+/* One message of frames. False: the socket took no more or is broken. */
+static bool write_batch(struct link *l)
+{
+	struct span batch = next_batch(l);
+	if (!batch.len) {
+		return false;
+	}
+	unsigned char *frames = (unsigned char *)l->out.ptr + LWS_PRE;
+	if (lws_write(l->wsi, frames, batch.len, LWS_WRITE_BINARY) < (int)batch.len) {
+		snprintf(l->why, sizeof l->why, "cannot write to the other end");
+		return false;
+	}
+	return !lws_partial_buffered(l->wsi);
+}
+
+/* Directly: asking for WRITEABLE first would cost a pass through the poll for each message. lws keeps what
+ * the socket does not take; then, and for what is more than one batch, WRITEABLE says when to go on. */
+static void write_directly(struct link *l)
+{
+	if (!lws_partial_buffered(l->wsi) && !write_batch(l) && l->why[0]) {
+		char why[sizeof l->why];
+		snprintf(why, sizeof why, "%s", l->why);
+		link_cut(l, why);
+	} else if (session_has_output(l->session)) {
+		lws_callback_on_writable(l->wsi);
+	}
+}
+
+/* At the end of the turn, so that what several callbacks had to say leaves in one write. */
+static void on_turn_end(void *ctx)
+{
+	struct link *l = ctx;
+	if (l->other && l->cut) {
+		part(l);
+	} else if (!l->is_open || l->cut || !l->session) {
+		return;
+	} else if (l->other) {
+		pass_batch(l);
+	} else {
+		write_directly(l);
+	}
+}
+
 /* --- lws callbacks, one function a reason -------------------------------------------------- */
 
 static int on_established(struct link *l, struct lws *wsi)
@@ -127,57 +249,7 @@ static int on_established(struct link *l, struct lws *wsi)
 
 static int on_receive(struct link *l, const char *bytes, size_t n)
 {
-	struct err err = ERR_INIT;
-	if (l->cut || !l->session) {
-		return 0;
-	}
-	if (session_input(l->session, span_n(bytes, n), uv_now(l->loop), &err)) {
-		snprintf(l->why, sizeof l->why, "%s", err.msg);
-		return -1;
-	}
-	if (l->settled) {
-		l->settled(l->ctx, l);
-	}
-	link_wake(l);
-	return l->cut ? -1 : 0;
-}
-
-/* One message of frames. False: the socket took no more or is broken. */
-static bool write_batch(struct link *l)
-{
-	buf_clear(&l->out);
-	char *pre = buf_reserve(&l->out, LWS_PRE);
-	ENSURE(pre);
-	buf_commit(&l->out, LWS_PRE);
-	if (!session_output(l->session, &l->out, WRITE_BATCH)) {
-		return false;
-	}
-	ENSURE(!l->out.overflow);
-	size_t n = l->out.len - LWS_PRE;
-	unsigned char *frames = (unsigned char *)l->out.ptr + LWS_PRE;
-	if (lws_write(l->wsi, frames, n, LWS_WRITE_BINARY) < (int)n) {
-		snprintf(l->why, sizeof l->why, "cannot write to the other end");
-		return false;
-	}
-	return !lws_partial_buffered(l->wsi);
-}
-
-/* At the end of the turn, so that what several callbacks had to say leaves in one write, and directly:
- * asking for WRITEABLE first would cost a pass through the poll for each message. lws keeps what the
- * socket does not take; then, and for what is more than one batch, WRITEABLE says when to go on. */
-static void on_turn_end(void *ctx)
-{
-	struct link *l = ctx;
-	if (!l->wsi || !l->is_open || l->cut || !l->session) {
-		return;
-	}
-	if (!lws_partial_buffered(l->wsi) && !write_batch(l) && l->why[0]) {
-		char why[sizeof l->why];
-		snprintf(why, sizeof why, "%s", l->why);
-		link_cut(l, why);
-	} else if (session_has_output(l->session)) {
-		lws_callback_on_writable(l->wsi);
-	}
+	return receive(l, span_n(bytes, n)) ? 0 : -1;
 }
 
 static int on_writable(struct link *l)

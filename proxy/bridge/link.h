@@ -1,7 +1,8 @@
 /* One WebSocket and the session whose bytes it carries: the only code that touches a wsi. Both ends of
- * the bridge use it; they differ in how a socket comes to be, not in how it is pumped.
+ * the bridge use it; they differ in how a socket comes to be, not in how it is pumped. When both ends are in
+ * one process, two links are joined instead: the same frames, handed over without a socket between.
  *
- * Happy path: opened -> bytes both ways, one lws_write a loop turn -> closed, reported once.
+ * Happy path: opened -> bytes both ways, one write a loop turn -> closed, reported once.
  * Failures: malformed bytes, silence, link_cut: the socket is closed at the next safe moment; the owner
  * hears `closed` with the reason exactly once, whatever the cause. */
 #pragma once
@@ -18,6 +19,7 @@
 
 struct link {
 	struct lws *wsi; /* ours until CLOSED, then NULL */
+	struct link *other; /* joined to it; then there is no wsi */
 	struct session *session; /* borrowed; the owner may exchange it (link_attach) */
 	uv_loop_t *loop;
 	struct timer *timer; /* pings and silence */
@@ -35,10 +37,15 @@ struct link {
 };
 
 void link_init(struct link *l, uv_loop_t *loop, void *ctx);
-/* Only when wsi is NULL. */
+/* Only when it is not bound. */
 void link_fini(struct link *l);
+/* It has a socket, open or not, or is joined. */
+bool link_is_bound(const struct link *l);
 /* Binds a fresh socket. */
 void link_bind(struct link *l, struct lws *wsi);
+/* Joins two ends in this process; `opened` of both runs within, b's first. What one writes reaches the other
+ * at the end of the turn. Cutting one closes both. */
+void link_join(struct link *a, struct link *b);
 /* From now on this session's bytes. It must have been told session_link_up. */
 void link_attach(struct link *l, struct session *s);
 /* There is something to write. */

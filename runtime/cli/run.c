@@ -25,7 +25,6 @@ struct running {
 	struct emulator *emulator;
 	struct agent *agent;
 	char token[TOKEN_LEN + 1]; /* between the halves, when both are here */
-	char *bridge; /* URL of the emulator here */
 	char *endpoints; /* path; removed at the end if it was written */
 	bool is_ready;
 	uv_signal_t signals[3];
@@ -236,12 +235,6 @@ static int open_emulator(struct running *r, struct err *err)
 	if (!r->emulator) {
 		return -(int)err->code;
 	}
-	/* Both halves here talk over loopback, which a listener on one other address does not cover. */
-	bool narrow = strcmp(o->host, "localhost") != 0 && !host_is_any(o->host);
-	char origin[HOST_MAX + 32];
-	service_write_url(
-		narrow ? o->host : "127.0.0.1", emulator_port(r->emulator), origin, sizeof origin);
-	r->bridge = xasprintf("ws%s/bridge", origin + strlen("http"));
 	if (run->on_listening) {
 		run->on_listening(run->ctx, r->emulator);
 	}
@@ -257,7 +250,8 @@ static int open_agent(struct running *r, struct err *err)
 				      .stage_dir = run->stage_dir,
 				      .runtime_dir = run->runtime_dir,
 				      .stage = run->options->stage,
-				      .url = remote ? remote->url : r->bridge,
+				      .local = remote ? NULL : emulator_bridge(r->emulator),
+				      .url = remote ? remote->url : "",
 				      .fingerprint = remote ? remote->fingerprint : "",
 				      .token = token_of(r),
 				      .max_concurrency = run->options->max_concurrency,
@@ -297,7 +291,6 @@ int run_app(uv_loop_t *loop, const struct run *run)
 		unlink(r.endpoints);
 	}
 	free(r.endpoints);
-	free(r.bridge);
 	current = NULL;
 	return r.exit_code;
 }

@@ -302,7 +302,8 @@ test("a flood of connections that say nothing starves nobody else", async (t) =>
 	const flood = net.developer.stays([process.execPath, "-e", FLOOD(CLOUD, port)], options);
 	await flood.says(/many were cut/);
 	const open = () => readdirSync(`/proc/${serve.pid}/fd`).length;
-	assert.ok(open() < 120, `${open()} descriptors: 64 who have not said HELLO, and what the program has itself`);
+	// 64 who have not said HELLO, and what the program has itself; who was cut takes a turn or two to go.
+	await eventually("fewer than 120 descriptors", () => open() < 120);
 
 	// From the flood's own address: the worst place.
 	const agent = net.developer.stays([OFFSTAGE, "connect", url], { ...options, cwd: copyApp("api-auth-auth0") });
@@ -310,7 +311,7 @@ test("a flood of connections that say nothing starves nobody else", async (t) =>
 	await agent.says(/Listening for requests/);
 	const answer = await net.developer.run(["curl", "-s", `${api}/public`]);
 	assert.equal(answer.stdout, "Hello stranger!");
-	assert.ok(open() < 120, `${open()} descriptors`);
+	await eventually("fewer than 120 descriptors still", () => open() < 120);
 	assert.doesNotMatch(agent.out, /lost/);
 	assert.equal((await flood.end("SIGKILL")).signal, "SIGKILL");
 	assert.equal((await agent.end("SIGTERM")).code, 0);

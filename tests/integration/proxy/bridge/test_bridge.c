@@ -1,4 +1,4 @@
-/* Both ends on one loop over real sockets, adopted from a real HTTP listener. */
+/* Both ends on one loop: over real sockets, adopted from a real HTTP listener, and joined without any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +24,7 @@ struct world {
 	unsigned agents, gone, server_got, client_got, welcomed, downs, ups;
 	size_t last_len;
 	char client_gone[256];
+	bool local;
 	unsigned want;
 	struct timer *cutter;
 };
@@ -120,6 +121,7 @@ static void open_client(struct world *w, const char *token)
 	snprintf(url, sizeof url, "ws://127.0.0.1:%u/bridge", http_server_port(w->http));
 	struct err err = ERR_INIT;
 	w->client = bridge_client_open(&(struct bridge_client_config){ .loop = &w->loop,
+					       .local = w->local ? w->server : NULL,
 					       .url = url,
 					       .token = token,
 					       .app = "notes",
@@ -138,23 +140,28 @@ static int setup(void **state)
 	struct world *w = xalloc(sizeof *w);
 	struct err err = ERR_INIT;
 	uv_loop_init(&w->loop);
-	w->server = bridge_server_create(
-		&(struct bridge_server_config){ .loop = &w->loop,
-			.token = "secret",
-			.welcome = "\"region\":\"us-east-1\",\"account\":\"123456789012\"",
-			.ctx = w,
-			.on_agent = on_agent,
-			.on_message = on_server_message,
-			.on_link = on_server_link,
-			.on_gone = on_server_gone },
-		&err);
-	assert_non_null(w->server);
+	w->server = bridge_server_create(&(struct bridge_server_config){ .loop = &w->loop,
+		.token = "secret",
+		.welcome = "\"region\":\"us-east-1\",\"account\":\"123456789012\"",
+		.ctx = w,
+		.on_agent = on_agent,
+		.on_message = on_server_message,
+		.on_link = on_server_link,
+		.on_gone = on_server_gone });
 	w->http = http_server_open(&w->loop, "127.0.0.1", 0,
 		&(struct http_server_config){
 			.ctx = w, .on_request = on_request, .on_upgrade = on_upgrade },
 		&err);
 	assert_non_null(w->http);
 	*state = w;
+	return 0;
+}
+
+static int setup_local(void **state)
+{
+	setup(state);
+	struct world *w = *state;
+	w->local = true;
 	return 0;
 }
 
@@ -249,6 +256,17 @@ static void test_goodbye_is_heard(void **state)
 	}
 }
 
+static void test_a_dropped_agent_hears_why(void **state)
+{
+	struct world *w = *state;
+	open_client(w, "secret");
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	bridge_peer_drop(w->peer, "enough of it");
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	assert_non_null(strstr(w->client_gone, "enough of it"));
+	assert_int_equal(w->gone, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +275,12 @@ int main(void)
 			test_a_wrong_token_is_refused_with_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cuts_lose_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_goodbye_is_heard, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_messages_go_both_ways, setup_local, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_wrong_token_is_refused_with_words, setup_local, teardown),
+		cmocka_unit_test_setup_teardown(test_goodbye_is_heard, setup_local, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_dropped_agent_hears_why, setup_local, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
