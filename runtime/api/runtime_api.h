@@ -21,7 +21,7 @@ struct runtime_api;
 
 /* 6 MiB and 100 bytes, both ways (lambda.md 1.4). */
 #define RUNTIME_MAX_PAYLOAD 6291556
-#define RUNTIME_MAX_AHEAD 4
+#define RUNTIME_MAX_AHEAD 16
 
 /* What GET next answers (lambda.md 1.2). Empty strings are left out. No CR, LF or NUL in any of them. */
 struct runtime_event {

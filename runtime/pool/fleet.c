@@ -9,7 +9,7 @@
 #include "proxy/net/timer.h"
 #include "runtime/pool/spares.h"
 
-#define PREFETCH_TEXT "4" /* RUNTIME_MAX_AHEAD, as the bootstraps are told */
+#define PREFETCH_TEXT "16" /* RUNTIME_MAX_AHEAD, as the bootstraps are told */
 #define WAITING_TICK_MS 10
 #define IDLE_TICK_MS 5000
 
