@@ -7,34 +7,76 @@ const MAX_CHUNK_LINE = 1024;
 const EMPTY = Buffer.alloc(0);
 
 const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9][0-9])(?: [^\r\n]*)?$/;
-const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/;
+const HEADER_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*$/;
+const WHOLE_HEAD = /^HTTP\/1\.1 [1-5][0-9][0-9](?: [^\r\n]*)?(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*)*$/;
 const CHUNK_LINE = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\r\n]*)?$/;
 
+// The headers that are used, by their names as servers usually write them, so that the usual head needs no other
+// spelling; anything else is passed over.
+const FIELDS = new Map();
+for (const [name, field] of Object.entries({
+	'Content-Length': 'length',
+	'Transfer-Encoding': 'coding',
+	'Lambda-Runtime-Aws-Request-Id': 'id',
+	'Lambda-Runtime-Deadline-Ms': 'deadline',
+	'Lambda-Runtime-Invoked-Function-Arn': 'arn',
+	'Lambda-Runtime-Trace-Id': 'trace',
+	'Lambda-Runtime-Client-Context': 'clientContext',
+	'Lambda-Runtime-Cognito-Identity': 'identity',
+	'Lambda-Runtime-Aws-Tenant-Id': 'tenant',
+})) {
+	FIELDS.set(name, field).set(name.toLowerCase(), field);
+}
+const fieldOf = (name) => FIELDS.get(name) ?? FIELDS.get(name.toLowerCase());
+
+class Head {
+	constructor(status) {
+		this.status = status;
+		this.length = undefined;
+		this.coding = undefined;
+		this.id = undefined;
+		this.deadline = undefined;
+		this.arn = undefined;
+		this.trace = undefined;
+		this.clientContext = undefined;
+		this.identity = undefined;
+		this.tenant = undefined;
+	}
+}
+
+function explainHead(text) {
+	const [status, ...headers] = text.split('\r\n');
+	if (!STATUS_LINE.test(status)) {
+		throw new Error(`not an HTTP/1.1 status line: ${JSON.stringify(status.slice(0, 80))}`);
+	}
+	const bad = headers.find((header) => !HEADER_LINE.test(header));
+	throw new Error(`malformed header line: ${JSON.stringify(bad.slice(0, 80))}`);
+}
+
+// One expression checks the whole, so that what follows may just cut.
 function parseHead(text) {
-	const lines = text.split('\r\n');
-	const status = STATUS_LINE.exec(lines[0]);
-	if (!status) {
-		throw new Error(`not an HTTP/1.1 status line: ${JSON.stringify(lines[0].slice(0, 80))}`);
+	if (!WHOLE_HEAD.test(text)) {
+		explainHead(text);
 	}
-	const headers = Object.create(null);
-	for (let i = 1; i < lines.length; i++) {
-		const header = HEADER_LINE.exec(lines[i]);
-		if (!header) {
-			throw new Error(`malformed header line: ${JSON.stringify(lines[i].slice(0, 80))}`);
+	const head = new Head(Number(text.slice(9, 12)));
+	for (let end = text.indexOf('\r\n'); end >= 0; ) {
+		const start = end + 2;
+		const colon = text.indexOf(':', start);
+		end = text.indexOf('\r\n', colon);
+		const field = fieldOf(text.slice(start, colon));
+		if (field !== undefined) {
+			const value = text.slice(colon + 1, end < 0 ? text.length : end).trim();
+			if (field === 'length' && head.length !== undefined && head.length !== value) {
+				throw new Error('two different Content-Length headers');
+			}
+			head[field] = value;
 		}
-		const name = header[1].toLowerCase();
-		if (name === 'content-length' && name in headers && headers[name] !== header[2]) {
-			throw new Error('two different Content-Length headers');
-		}
-		headers[name] = header[2];
 	}
-	return { status: Number(status[1]), headers };
+	return head;
 }
 
 /** How the body is delimited: a length, or -1 for chunks. */
-function bodyLength({ status, headers }) {
-	const length = headers['content-length'];
-	const coding = headers['transfer-encoding'];
+function bodyLength({ status, length, coding }) {
 	if (status < 200 || status === 204) {
 		return 0;
 	}
@@ -51,7 +93,7 @@ function bodyLength({ status, headers }) {
 }
 
 class AnswerParser {
-	/** `onAnswer(status, headers, body)`: the body is a view that is valid only during the call. */
+	/** `onAnswer(head, bytes, start, end)`: the body lies in `bytes`, which are valid only during the call. */
 	constructor(onAnswer) {
 		this.onAnswer = onAnswer;
 		this.kept = EMPTY; // start of a line or head whose end has not arrived
@@ -85,11 +127,11 @@ class AnswerParser {
 		}
 	}
 
-	finish(body) {
-		const { status, headers } = this.head;
+	finish(bytes, start, end) {
+		const { head } = this;
 		this.reset();
-		if (status >= 200) {
-			this.onAnswer(status, headers, body);
+		if (head.status >= 200) {
+			this.onAnswer(head, bytes, start, end);
 		}
 	}
 
@@ -107,7 +149,7 @@ class AnswerParser {
 		if (length < 0) {
 			this.step = this.readChunkSize;
 		} else if (bytes.length - start >= length) {
-			this.finish(bytes.subarray(start, start + length));
+			this.finish(bytes, start, start + length);
 			return start + length;
 		} else {
 			this.body = Buffer.allocUnsafe(length);
@@ -120,7 +162,7 @@ class AnswerParser {
 		const taken = bytes.copy(this.body, this.filled, at);
 		this.filled += taken;
 		if (this.filled === this.body.length) {
-			this.finish(this.body);
+			this.finish(this.body, 0, this.filled);
 		}
 		return at + taken;
 	}
@@ -177,7 +219,7 @@ class AnswerParser {
 	readTrailer(bytes, at) {
 		const end = this.readLine(bytes, at);
 		if (end === at) {
-			this.finish(Buffer.concat(this.chunks));
+			this.finish(Buffer.concat(this.chunks), 0, this.total);
 		}
 		return end < 0 ? -1 : end + 2;
 	}

@@ -33,7 +33,7 @@ class RuntimeClient {
 		this.waiting = null;
 		this.fullBudget = 0;
 		this.eventArrived = this.eventArrived.bind(this);
-		const parser = new AnswerParser((status, headers, body) => this.answer(status, headers, body));
+		const parser = new AnswerParser((head, bytes, start, end) => this.answer(head, bytes, start, end));
 		this.socket = net.connect({
 			host: address.slice(0, colon),
 			port: Number(address.slice(colon + 1)),
@@ -67,12 +67,12 @@ class RuntimeClient {
 		return true;
 	}
 
-	answer(status, headers, body) {
+	answer(head, bytes, start, end) {
 		const handle = this.expected.shift();
 		if (!handle) {
 			throw new Error('an answer without a request');
 		}
-		handle(status, headers, body);
+		handle(head, bytes, start, end);
 	}
 
 	/** Asks for the first event: the end of init. */
@@ -84,18 +84,18 @@ class RuntimeClient {
 		this.socket.write(this.getNext.repeat(requests));
 	}
 
-	eventArrived(status, headers, body) {
+	eventArrived(head, bytes, start, end) {
+		const { status } = head;
 		if (status < 200 || status > 299) {
 			runtimeLog(`Failed to get next invocation. Http Response code: ${status}`);
 			throw new Error(`Failed to get next invocation, error ${status}`);
 		}
-		const id = headers['lambda-runtime-aws-request-id'];
-		if (!id) {
+		if (!head.id) {
 			throw new Error('an event without Lambda-Runtime-Aws-Request-Id');
 		}
-		const deadline = Number(headers['lambda-runtime-deadline-ms']);
+		const deadline = Number(head.deadline);
 		this.fullBudget = Math.max(this.fullBudget, deadline - Date.now());
-		this.events.push({ id, headers, text: body.utf8Slice(0, body.length), deadline });
+		this.events.push({ id: head.id, head, text: bytes.utf8Slice(start, end), deadline });
 	}
 
 	// A prefetched event may have lain in the socket for as long as the last handler kept the process busy, and nothing
@@ -235,7 +235,7 @@ function runtimeLog(text) {
 
 const reports = {};
 function answerOf(kind) {
-	reports[kind] ??= (status) => {
+	reports[kind] ??= ({ status }) => {
 		if (status < 200 || status > 299) {
 			runtimeLog(`Failed to post handler ${kind} response. Http response code: ${status}.`);
 		}
