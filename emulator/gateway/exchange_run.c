@@ -139,12 +139,24 @@ static void on_result(void *ctx, const struct lambda_result *result)
 	}
 }
 
+static void write_event(struct exchange *e, struct buf *out)
+{
+	const struct model_integration *in = e->match.route->integration;
+	buf_clear(out);
+	if (!in->request_mappings.n) {
+		event_write(&e->event, in->payload_v2, out);
+		return;
+	}
+	struct event_input mapped = e->event;
+	mapped.http = mapping_request(&in->request_mappings, &e->context, e->path);
+	event_write(&mapped, in->payload_v2, out);
+}
+
 static void invoke(struct exchange *e)
 {
 	const struct model_integration *in = e->match.route->integration;
 	struct buf *event = &e->env->event;
-	buf_clear(event);
-	event_write(&e->event, in->payload_v2, event);
+	write_event(e, event);
 	if (event->overflow) {
 		buf_fini(event);
 		exchange_refuse(e, 413, "limit", "the event is larger than Lambda's 6 MB");

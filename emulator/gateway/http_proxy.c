@@ -100,47 +100,10 @@ static struct span origin_of(const char *url)
 	return span_n(url, (size_t)(from - url) + strcspn(from, "/?"));
 }
 
-static size_t split_query(struct span query, struct http_header *out)
+static const char *url_with_query(struct arena *arena, const char *url, struct span query)
 {
-	size_t n = 0;
-	struct span rest = query.len ? query : (struct span){ NULL, 0 };
-	while (rest.ptr) {
-		struct span value = span_cut(&rest, '&');
-		if (value.len) {
-			struct span name = span_cut(&value, '=');
-			out[n++] = (struct http_header){ name, value };
-		}
-	}
-	return n;
-}
-
-static const char *url_with_query(
-	struct arena *arena, const char *url, const struct mapped_request *m)
-{
-	struct buf text = BUF_INIT(64 * 1024);
-	buf_add_str(&text, url);
-	char lead = strchr(url, '?') ? '&' : '?';
-	for (size_t i = 0; i < m->n_query; i++) {
-		buf_add_char(&text, lead);
-		buf_add_span(&text, m->query[i].name);
-		if (m->query[i].value.ptr) {
-			buf_add_char(&text, '=');
-			buf_add_span(&text, m->query[i].value);
-		}
-		lead = '&';
-	}
-	const char *whole = arena_strndup(arena, text.ptr ? text.ptr : "", text.len);
-	buf_fini(&text);
-	return whole;
-}
-
-static size_t query_pieces(struct span query)
-{
-	size_t n = 1;
-	for (size_t i = 0; i < query.len; i++) {
-		n += query.ptr[i] == '&';
-	}
-	return n;
+	const char *lead = strchr(url, '?') ? "&" : "?";
+	return query.ptr ? arena_printf(arena, "%s%s%.*s", url, lead, SPAN_ARG(query)) : url;
 }
 
 void http_proxy_request(const struct http_proxy_config *config, struct reply *head,
@@ -149,12 +112,9 @@ void http_proxy_request(const struct http_proxy_config *config, struct reply *he
 	const struct http_request *http = config->context->event->http;
 	const struct model_integration *in = config->integration;
 	struct arena *arena = http->arena;
-	struct mapped_request m = { .arena = arena };
-	reply_init(&m.head, arena);
+	struct mapped_request m;
+	mapped_request_init(&m, http, &in->request_mappings);
 	add_headers(config, &m.head);
-	m.query_room = query_pieces(http->query) + in->request_mappings.n;
-	m.query = arena_alloc(arena, m.query_room * sizeof *m.query);
-	m.n_query = split_query(http->query, m.query);
 	mapping_apply_request(&in->request_mappings, config->context, config->path, &m);
 	const char *base = filled_uri(config);
 	if (m.path.ptr) {
@@ -162,7 +122,7 @@ void http_proxy_request(const struct http_proxy_config *config, struct reply *he
 		base = arena_printf(arena, "%.*s%s%.*s", SPAN_ARG(origin_of(base)),
 			slash ? "" : "/", SPAN_ARG(m.path));
 	}
-	*url = url_with_query(arena, base, &m);
+	*url = url_with_query(arena, base, mapped_request_query(&m));
 	bool same = !*in->method || strcmp(in->method, "ANY") == 0;
 	*method = same ? arena_strndup(arena, http->method.ptr, http->method.len) : in->method;
 	*head = m.head;

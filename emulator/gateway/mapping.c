@@ -376,6 +376,46 @@ static bool read_mapping(
 	return true;
 }
 
+void mapped_request_init(
+	struct mapped_request *m, const struct http_request *http, const struct model_mappings *all)
+{
+	struct span rest = http->query.len ? http->query : (struct span){ NULL, 0 };
+	*m = (struct mapped_request){ .arena = http->arena, .query_room = 1 + all->n };
+	for (size_t i = 0; i < rest.len; i++) {
+		m->query_room += rest.ptr[i] == '&';
+	}
+	reply_init(&m->head, m->arena);
+	m->query = arena_alloc(m->arena, m->query_room * sizeof *m->query);
+	while (rest.ptr) {
+		struct span value = span_cut(&rest, '&');
+		if (value.len) {
+			struct span name = span_cut(&value, '=');
+			m->query[m->n_query++] = (struct http_header){ name, value };
+		}
+	}
+}
+
+struct span mapped_request_query(const struct mapped_request *m)
+{
+	if (!m->n_query) {
+		return (struct span){ NULL, 0 };
+	}
+	size_t len = 0;
+	for (size_t i = 0; i < m->n_query; i++) {
+		len += m->query[i].name.len + m->query[i].value.len + 2;
+	}
+	struct buf text = { arena_alloc(m->arena, len), 0, len, len, false };
+	for (size_t i = 0; i < m->n_query; i++) {
+		buf_add_span(&text, i ? SPAN("&") : SPAN(""));
+		buf_add_span(&text, m->query[i].name);
+		if (m->query[i].value.ptr) {
+			buf_add_char(&text, '=');
+			buf_add_span(&text, m->query[i].value);
+		}
+	}
+	return buf_span(&text);
+}
+
 void mapping_apply_request(const struct model_mappings *all, const struct context *c,
 	struct span path, struct mapped_request *out)
 {
@@ -395,6 +435,25 @@ void mapping_apply_request(const struct model_mappings *all, const struct contex
 			apply_to_headers(&out->head, &key, value);
 		}
 	}
+}
+
+const struct http_request *mapping_request(
+	const struct model_mappings *all, const struct context *c, struct span path)
+{
+	const struct http_request *http = c->event->http;
+	struct http_request *copy = arena_alloc(http->arena, sizeof *copy);
+	struct mapped_request m;
+	mapped_request_init(&m, http, all);
+	for (size_t i = 0; i < http->n_headers; i++) {
+		reply_header(&m.head, http->headers[i].name, http->headers[i].value);
+	}
+	mapping_apply_request(all, c, path, &m);
+	*copy = *http;
+	copy->headers = m.head.headers;
+	copy->n_headers = m.head.n_headers;
+	copy->query = mapped_request_query(&m);
+	copy->path = m.path.ptr ? m.path : http->path;
+	return copy;
 }
 
 void mapping_apply_response(

@@ -261,12 +261,6 @@ static int read_lambda_proxy(struct builder *b, struct template_resource *r,
 		return 0;
 	}
 	out->function = api_function_name(b, r, arn);
-	if (out->request_mappings.n) {
-		build_note(b,
-			"request parameters of integration '%s' are not applied: its events "
-			"are as without them",
-			r->logical_id);
-	}
 	out->may_invoke = json_str(properties, "CredentialsArn") != NULL;
 	return api_payload_version(b, r, properties, "PayloadFormatVersion", &out->payload_v2);
 }

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import test from "node:test";
 import { eventually } from "../support.mjs";
 import {
-	apiUrl, assertError, exchange, parseResponses, raw, REQUEST_ID, Template, withApp, withEvent,
+	apiUrl, assertError, eventOf, exchange, parseResponses, raw, REQUEST_ID, Template, withApp, withEvent,
 } from "./harness.mjs";
 
 /** A backend on loopback that keeps what it was asked and answers as its path says. */
@@ -58,7 +58,7 @@ async function backend(t) {
 
 test("routes to URLs", async (t) => {
 	const back = await backend(t);
-	const template = new Template().fn("Answer", "answer.handler").api("Url", {
+	const template = new Template().fn("Answer", "answer.handler").fn("Echo", "echo.handler").api("Url", {
 		stages: [{ StageName: "$default" }, { StageName: "dev", StageVariables: { tier: "gold" } }],
 	});
 	const route = (key, path, more) => template.route("Url", key, null, { url: `${back.url}${path}`, ...more });
@@ -92,6 +92,15 @@ test("routes to URLs", async (t) => {
 			{ Destination: "append:header.x-who", Source: "$response.body.who.name" },
 		] } },
 	});
+	for (const [path, v1] of [["two", false], ["one", true]]) {
+		template.route("Url", `GET /event/${path}`, "Echo", {
+			v1,
+			mappings: {
+				"overwrite:path": "$request.path", "append:header.x-more": "$request.querystring.a",
+				"overwrite:querystring.o": "${stageVariables.tier}", "remove:querystring.a": "''",
+			},
+		});
+	}
 	template.route("Url", "POST /function", "Answer", {
 		responses: { 202: { ResponseParameters: [
 			{ Destination: "overwrite:statuscode", Source: "203" },
@@ -152,6 +161,20 @@ test("routes to URLs", async (t) => {
 			assert.deepEqual(
 				[seen.headers["x-more"], seen.headers["x-over"], seen.headers["x-gone"], seen.headers["x-id"]],
 				["m, i", "fixed-gold", undefined, answer.header("apigw-requestid")],
+			);
+		});
+
+		await program.step(t, "request parameters of a function: its event has them", async () => {
+			const request = (path) => ({ target: `/dev/event/${path}?a=1&o=2&o=3`, headers: [["X-More", "m"]] });
+			const two = await eventOf(url, request("two"));
+			assert.deepEqual(
+				[two.rawPath, two.rawQueryString, two.queryStringParameters, two.headers["x-more"], two.requestContext.stage],
+				["/event/two", "o=gold", { o: "gold" }, "m,1", "dev"],
+			);
+			const one = await eventOf(url, request("one"));
+			assert.deepEqual(
+				[one.path, one.multiValueQueryStringParameters, one.multiValueHeaders["X-More"]],
+				["/event/one", { o: ["gold"] }, ["m", "1"]],
 			);
 		});
 
