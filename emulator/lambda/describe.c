@@ -20,46 +20,54 @@ static void reply_json(struct http_exchange *x, struct span body)
 			      .body = body });
 }
 
-static size_t count(const struct apps *apps)
+/* One page being written: the entries from..to of all that there are. */
+struct page {
+	struct buf *out;
+	uint64_t from, to;
+	uint64_t at; /* the entry that comes next */
+};
+
+static void add_entry(struct page *p, const struct model_function *f, const char *qualifier,
+	const struct model *m)
 {
-	const struct model *m;
-	size_t n = 0;
-	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
-		n += m->n_functions;
+	if (p->at >= p->from && p->at < p->to) {
+		buf_add_str(p->out, p->at > p->from ? "," : "");
+		function_config_add(p->out, f, qualifier, true, m->since_ms);
 	}
-	return n;
+	p->at++;
 }
 
-/* The functions from..to of all apps, one after the other. */
-static void add_range(struct buf *out, const struct apps *apps, uint64_t from, uint64_t to)
+/* All apps' functions, one after the other; with `versions` also what was published of each. That their
+ * ARNs bear $LATEST then is unconfirmed. */
+static void add_functions(struct page *p, const struct apps *apps, bool versions)
 {
 	const struct model *m;
-	uint64_t at = 0;
 	for (size_t i = 0; (m = apps_at(apps, i)); i++) {
-		for (size_t k = 0; k < m->n_functions; k++, at++) {
-			if (at >= from && at < to) {
-				buf_add_str(out, at > from ? "," : "");
-				function_config_add(out, &m->functions[k], NULL, true, m->since_ms);
+		for (size_t k = 0; k < m->n_functions; k++) {
+			const struct model_function *f = &m->functions[k];
+			add_entry(p, f, versions ? "$LATEST" : NULL, m);
+			for (size_t q = 0; versions && q < f->qualifiers.n; q++) {
+				if (function_name_is_version(f->qualifiers.at[q])) {
+					add_entry(p, f, f->qualifiers.at[q], m);
+				}
 			}
 		}
 	}
 }
 
-struct page {
-	uint64_t from, max;
-};
-
-/* A marker of ours is the index of the next function; what the service says to a marker that it has not
- * given is unconfirmed. False: answered. */
-static bool read_page(const struct api_call *c, uint64_t n, struct page *out)
+/* A marker of ours is the index of the next entry; what the service says to one that it has not given is
+ * unconfirmed. False: answered. */
+static bool read_page(const struct api_call *c, uint64_t *from, uint64_t *max, bool *versions)
 {
 	struct span items = span_of(api_call_parameter(c, "MaxItems"));
 	struct span marker = span_of(api_call_parameter(c, "Marker"));
 	struct span version = span_of(api_call_parameter(c, "FunctionVersion"));
-	*out = (struct page){ .max = PAGE };
-	if (items.ptr && (!span_u64(items, 10000, &out->max) || !out->max)) {
+	*from = 0;
+	*max = PAGE;
+	*versions = version.ptr != NULL;
+	if (items.ptr && (!span_u64(items, 10000, max) || !*max)) {
 		api_error_value(c->x, items, "maxItems", "have value between 1 and 10000");
-	} else if (marker.ptr && !span_u64(marker, n, &out->from)) {
+	} else if (marker.ptr && !span_u64(marker, UINT32_MAX, from)) {
 		api_error_value(c->x, marker, "marker", "be the NextMarker of an earlier page");
 	} else if (version.ptr && !span_is(version, "ALL")) {
 		api_error_value(c->x, version, "functionVersion", "satisfy enum value set: [ALL]");
@@ -71,18 +79,18 @@ static bool read_page(const struct api_call *c, uint64_t n, struct page *out)
 
 void describe_list(const struct api_call *c, const struct apps *apps)
 {
-	struct page page;
-	uint64_t n = count(apps);
-	if (!read_page(c, n, &page)) {
+	uint64_t from, max;
+	bool versions;
+	if (!read_page(c, &from, &max, &versions)) {
 		return;
 	}
-	uint64_t to = page.from + (page.max < PAGE ? page.max : PAGE);
 	struct buf body = BUF_INIT(16 << 20);
+	struct page page = { .out = &body, .from = from, .to = from + (max < PAGE ? max : PAGE) };
 	buf_add_str(&body, "{\"Functions\":[");
-	add_range(&body, apps, page.from, to);
+	add_functions(&page, apps, versions);
 	buf_add_char(&body, ']');
-	if (to < n) {
-		buf_addf(&body, ",\"NextMarker\":\"%llu\"}", (unsigned long long)to);
+	if (page.to < page.at) {
+		buf_addf(&body, ",\"NextMarker\":\"%llu\"}", (unsigned long long)page.to);
 	} else {
 		buf_add_str(&body, ",\"NextMarker\":null}");
 	}

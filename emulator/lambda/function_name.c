@@ -92,7 +92,7 @@ static bool refuse(
 	return false;
 }
 
-static bool is_version(const char *qualifier)
+bool function_name_is_version(const char *qualifier)
 {
 	uint64_t number;
 	return span_u64(span_of(qualifier), UINT64_MAX, &number);
@@ -178,7 +178,7 @@ static bool check_qualifier(
 	if (!out->function || !out->qualifier || known_qualifier(out->function, out->qualifier)) {
 		return true;
 	}
-	if (is_version(out->qualifier)) {
+	if (function_name_is_version(out->qualifier)) {
 		out->function = NULL;
 		return true;
 	}

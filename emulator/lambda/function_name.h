@@ -24,3 +24,5 @@ struct function_name_fault {
 };
 bool function_name_parse(const struct model *m, struct span text, const char *qualifier, size_t max,
 	struct arena *arena, struct function_name *out, struct function_name_fault *fault);
+/* Is the qualifier a published version's number, not an alias? */
+bool function_name_is_version(const char *qualifier);

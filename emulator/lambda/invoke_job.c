@@ -143,9 +143,7 @@ static char *shown_trace(const char *trace)
 /* A version is its own name; an alias of ours always means the one code there is. */
 static const char *executed_version(const char *qualifier)
 {
-	uint64_t number;
-	return qualifier && span_u64(span_of(qualifier), UINT32_MAX, &number) ? qualifier
-									      : "$LATEST";
+	return qualifier && function_name_is_version(qualifier) ? qualifier : "$LATEST";
 }
 
 void invoke_job_open(struct list *jobs, struct lambda *lambda, const struct api_call *c,
