@@ -37,9 +37,11 @@ chmod +x "$2"
 `;
 const GO_PROGRAM = `
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+head=$(mktemp)
+trap 'rm -f "$head"' EXIT
 while true; do
-	event=$(curl -sS -D "$TMPDIR/head" "$api/next") || exit 1
-	id=$(grep -i '^Lambda-Runtime-Aws-Request-Id' "$TMPDIR/head" | tr -d '[:space:]' | cut -d: -f2)
+	event=$(curl -sS -D "$head" "$api/next") || exit 1
+	id=$(grep -i '^Lambda-Runtime-Aws-Request-Id' "$head" | tr -d '[:space:]' | cut -d: -f2)
 	curl -sS -d "{\\"greeting\\":\\"$greeting\\",\\"pid\\":$$,\\"event\\":$event}" "$api/$id/response" >&2
 done
 `;
