@@ -34,7 +34,7 @@ struct issuer {
 	int64_t good_until_ms, fetch_again_ms;
 	struct http_call *call; /* NULL = idle */
 	const char *failed; /* description of the last fetch's failure; NULL if it was good */
-	char detail[256];
+	char detail[1024];
 	struct list waiting; /* keyset_wait.node */
 };
 
@@ -269,7 +269,10 @@ static bool is_good(struct issuer *i, const char *what, const struct err *err, i
 {
 	if (err->code != ERR_NONE) {
 		(void)snprintf(i->detail, sizeof i->detail,
-			"cannot fetch the %s of issuer %s: %.120s", what, i->url, err->msg);
+			"cannot fetch the %s of issuer %.300s: %.500s%s", what, i->url, err->msg,
+			strstr(err->msg, "certificate")
+				? " (an authority of your own can be named in SSL_CERT_FILE)"
+				: "");
 	} else if (status != 200) {
 		(void)snprintf(i->detail, sizeof i->detail,
 			"cannot fetch the %s of issuer %s: it answered "

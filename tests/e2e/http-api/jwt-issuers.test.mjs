@@ -136,7 +136,7 @@ test("issuers", async (t) => {
 			["nonsense", OIDC, /no https jwks_uri/],
 			["nouri", OIDC, /no https jwks_uri/],
 			["insecure", OIDC, /no https jwks_uri/],
-			["selfsigned", OIDC, /discovery document of issuer https:\/\/localhost:\d+\/plain: .*self[- ]signed certificate/],
+			["selfsigned", OIDC, /discovery document of issuer https:\/\/localhost:\d+\/plain: .*self[- ]signed certificate \(an authority of your own can be named in SSL_CERT_FILE\)/],
 			["othername", OIDC, /discovery document of issuer .*: .*(subject|host ?name|localhost)/],
 		];
 		for (const [name, words, reason] of REFUSED) {

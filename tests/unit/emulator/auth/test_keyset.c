@@ -9,7 +9,7 @@ struct http_call {
 	bool open;
 };
 
-static struct http_call calls[16];
+static struct http_call calls[32];
 static size_t n_calls;
 
 struct http_call *http_client_send(struct http_client *c, const struct http_client_request *r)
@@ -206,11 +206,28 @@ static void failures_are_told_and_not_repeated_at_once(void **state)
 		assert_int_equal(n_calls, before);
 		now_ms += 1;
 	}
-	struct seen s = { 0 };
-	assert_non_null(keyset_find(keys, ISSUER, "real", "RS256", on_answer, &s));
-	reply(n_calls - 1, ERR_NONE, 200, DISCOVERY);
-	reply(n_calls - 1, ERR_LIMIT, 200, "");
-	assert_string_equal(s.description, "JWKS communication error");
+	const struct {
+		enum err_code code;
+		int status;
+		const char *body, *words;
+	} sets[] = {
+		{ ERR_LIMIT, 200, "", "cannot fetch the key set of issuer https://x.auth0.com: " },
+		{ ERR_TIMEOUT, 0, "", "connection refused" },
+		{ ERR_NONE, 404, "", "key set of issuer https://x.auth0.com: it answered 404" },
+		{ ERR_NONE, 200, "{}", "no \"keys\" array" },
+	};
+	for (size_t i = 0; i < COUNT_OF(sets); i++) {
+		struct seen s = { 0 };
+		assert_non_null(keyset_find(keys, ISSUER, "real", "RS256", on_answer, &s));
+		reply(n_calls - 1, ERR_NONE, 200, DISCOVERY);
+		reply(n_calls - 1, sets[i].code, sets[i].status, sets[i].body);
+		assert_string_equal(s.description, "JWKS communication error");
+		assert_non_null(strstr(s.reason, sets[i].words));
+		size_t before = n_calls;
+		assert_false(find(ISSUER, "real").found);
+		assert_int_equal(n_calls, before);
+		now_ms += 5000;
+	}
 }
 
 static void stand_ins_keys_are_at_hand_beside_the_real_ones(void **state)
