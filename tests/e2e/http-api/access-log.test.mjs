@@ -28,6 +28,9 @@ const JSON_FORMAT = '{ "requestId":"$context.requestId", "ip": "$context.identit
 const XML = '<request id="$context.requestId"> <ip>$context.identity.sourceIp</ip> <requestTime>$context.requestTime</requestTime> <httpMethod>$context.httpMethod</httpMethod> <routeKey>$context.routeKey</routeKey> <status>$context.status</status> <protocol>$context.protocol</protocol> <responseLength>$context.responseLength</responseLength> </request>';
 const CSV = "$context.identity.sourceIp,$context.requestTime,$context.httpMethod,$context.routeKey,$context.protocol,$context.status,$context.responseLength,$context.requestId";
 
+/** As long as a format may be. */
+const LONG = "$context.requestId".padEnd(3072, "$context.path").replace(/\$[^$]*$/, "");
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const TIME = /^\d\d\/(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\/\d{4}:\d\d:\d\d:\d\d \+0000$/;
 
@@ -73,7 +76,7 @@ test("access logs", async (t) => {
 		.fn("Auth", "authorizer.handler")
 		.fn("Closed", "echo.handler")
 		.api("A", {
-			stages: [stage("$default", FORMAT), stage("dev", FORMAT), stage("clf", CLF), stage("json", JSON_FORMAT), stage("xml", XML), stage("csv", CSV)],
+			stages: [stage("$default", FORMAT), stage("dev", FORMAT), stage("clf", CLF), stage("json", JSON_FORMAT), stage("xml", XML), stage("csv", CSV), stage("long", LONG)],
 		})
 		.authorizer("A", "Jwt", {
 			AuthorizerType: "JWT",
@@ -309,6 +312,12 @@ test("access logs", async (t) => {
 			const fields = csv.split(",");
 			assert.match(fields.splice(1, 1)[0], TIME);
 			assert.deepEqual(fields, ["127.0.0.1", "GET", "ANY /behave/{x}", "HTTP/1.1", "200", "4", four]);
+		});
+		await program.step(t, "an entry ends at 1 MB", async () => {
+			const { text } = await line(`/long/behave/${"x".repeat(9000)}`);
+			assert.equal(text.length, 1024 * 1024);
+			assert.ok(text.endsWith("xxx"));
+			assert.ok((await line("/long/behave/x")).text.length < 10_000);
 		});
 	}, { args: ["--credentials", file] });
 });
