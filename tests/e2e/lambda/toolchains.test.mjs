@@ -16,8 +16,8 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { copyApp, eventually, Program, SOURCE, tempDir } from "../support.mjs";
-import { call, fails, invoke, lambdaClient, stop } from "./support.mjs";
+import { copyApp, eventually, Program, tempDir } from "../support.mjs";
+import { call, fails, invoke, lambdaClient, stop, writeFiles } from "./support.mjs";
 
 /** Answers with the greeting that the package holds at the time of the build; complains as the real one does. */
 const GO = `#!/bin/sh
@@ -57,23 +57,71 @@ function rustHomes() {
 }
 
 const ERROR = "build_failure";
+const V1 = `
+import { App, Function } from "@serverless-stack/resources";
 
-test("Go, Rust and make", { timeout: 240_000 }, async (t) => {
+export default function main(app: App) {
+	app.stack(function Only({ stack }) {
+		new Function(stack, "Go", {
+			functionName: "Go", handler: "cmd/hello/main.go", runtime: "go1.x", srcPath: "go",
+		});
+	});
+}
+`;
+const V2 = `
+import { Function } from "sst/constructs";
+
+export default {
+	config: () => ({ name: "v2", region: "us-east-1" }),
+	stacks(app) {
+		app.stack(function Only({ stack }) {
+			new Function(stack, "Go", {
+				functionName: "Go", handler: "go/cmd/hello/main.go", runtime: "go",
+			});
+			new Function(stack, "Rust", {
+				functionName: "Rust", handler: "rust/src/main.rs", runtime: "rust",
+			});
+		});
+	},
+};
+`;
+
+/** A folder with the stand-in for \`go\`, and the environment in which the program finds it. */
+function makeTools(t) {
 	const bin = path.join(tempDir(t), "bin");
-	const go = path.join(bin, "go");
-	const goLog = path.join(bin, "log");
+	const [go, log, rest] = ["go", "log", "program"].map((name) => path.join(bin, name));
 	mkdirSync(bin);
 	writeFileSync(go, GO, { mode: 0o755 });
-	writeFileSync(path.join(bin, "program"), GO_PROGRAM);
-	const app = copyApp("sam-toolchains");
-	const program = await Program.start(t, app, {
-		env: {
-			...rustHomes(),
-			PATH: `${bin}:${process.env.PATH}`,
-			GO_LOG: goLog,
-			GO_PROGRAM: path.join(bin, "program"),
-		},
+	writeFileSync(rest, GO_PROGRAM);
+	const PATH = `${bin}:${process.env.PATH}`;
+	return { go, log, env: { ...rustHomes(), PATH, GO_LOG: log, GO_PROGRAM: rest } };
+}
+
+for (const [version, files] of Object.entries({
+	"SST 1": { "sst.json": '{"name":"v1","region":"us-east-1","main":"stacks/index.ts"}', "stacks/index.ts": V1 },
+	"SST 2": { "sst.config.ts": V2 },
+})) {
+	test(`${version} builds what its stacks name`, { timeout: 120_000 }, async (t) => {
+		const tools = makeTools(t);
+		const app = copyApp("sam-toolchains");
+		rmSync(path.join(app, "template.yaml"));
+		writeFiles(app, files);
+		const program = await Program.start(t, app, { env: tools.env });
+		const client = lambdaClient(program);
+		assert.equal((await call(client, "Go")).greeting, "hello from Go");
+		const [line] = readFileSync(tools.log, "utf8").split("\n");
+		assert.match(line, /\/go: go build .* \.\/cmd\/hello\/main\.go$/);
+		if (version === "SST 2") {
+			assert.equal((await call(client, "Rust")).greeting, "hello from Rust");
+		}
+		await stop(program);
 	});
+}
+
+test("Go, Rust and make", { timeout: 240_000 }, async (t) => {
+	const { go, log: goLog, env } = makeTools(t);
+	const app = copyApp("sam-toolchains");
+	const program = await Program.start(t, app, { env });
 	const client = lambdaClient(program);
 	const step = (name, fn) => program.step(t, name, fn);
 	const file = (name) => path.join(app, name);
