@@ -184,20 +184,34 @@ int logins_open(struct logins *all, const struct model *m, struct err *err)
 	return rc;
 }
 
+/* "https://one.example.com, https://two.example.com" */
+static void list_issuers(const struct logins *all, struct buf *out)
+{
+	LIST_FOR (node, &all->providers) {
+		const struct provider *p = container_of(node, struct provider, link);
+		buf_addf(out, "%s%s", out->len ? ", " : "", p->issuer);
+	}
+}
+
 /* The provider of that issuer, or the only one. */
 static struct provider *choose_provider(struct logins *all, const char *issuer, struct err *err)
 {
 	struct provider *found = issuer[0] ? find_provider(all, issuer) : NULL;
-	if (issuer[0] && !found) {
-		err_set(err, ERR_NOT_FOUND, "the app has no login provider '%s'", issuer);
-	} else if (!issuer[0] && list_empty(&all->providers)) {
+	struct buf issuers = BUF_INIT(65536);
+	list_issuers(all, &issuers);
+	if (list_empty(&all->providers)) {
 		err_set(err, ERR_NOT_FOUND, "the app declares no login provider");
+	} else if (issuer[0] && !found) {
+		err_set(err, ERR_NOT_FOUND, "the app has no login provider '%s': it has %s", issuer,
+			buf_cstr(&issuers));
 	} else if (!issuer[0] && all->providers.next->next != &all->providers) {
 		err_set(err, ERR_INVALID,
-			"the app has several login providers: name one with --provider");
+			"the app has several login providers: name one with --provider (%s)",
+			buf_cstr(&issuers));
 	} else if (!issuer[0]) {
 		found = container_of(all->providers.next, struct provider, link);
 	}
+	buf_fini(&issuers);
 	return found;
 }
 

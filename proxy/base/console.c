@@ -68,14 +68,20 @@ void console_line(enum console_style style, const char *fmt, ...)
 void console_problem(const char *fmt, ...)
 {
 	console_flush();
+	char *text = NULL;
 	va_list ap;
 	va_start(ap, fmt);
-	if (colour_err) {
-		fputs(CODES[STYLE_RED], stderr);
-	}
-	vfprintf(stderr, fmt, ap);
-	fputs(colour_err ? "\x1b[0m\n" : "\n", stderr);
+	int n = vasprintf(&text, fmt, ap);
 	va_end(ap);
+	/* Some problems are whole texts of other programs, with an end of line of their own. */
+	while (n > 0 && text[n - 1] == '\n') {
+		n--;
+	}
+	if (n >= 0) {
+		fprintf(stderr, "%s%.*s%s\n", colour_err ? CODES[STYLE_RED] : "", n, text,
+			colour_err ? "\x1b[0m" : "");
+		free(text);
+	}
 }
 
 void console_event(const char *event, struct span members)

@@ -108,6 +108,8 @@ static void peer_leave(struct bridge_peer *p, const char *code, const char *why)
 	}
 	if (p->state == PEER_KNOWN) {
 		s->config.on_gone(s->config.ctx, p, why);
+	} else if (p->state == PEER_GREETING && !s->closing) {
+		log_info("bridge", "refused an agent from %s: %s", p->address, why);
 	}
 	p->state = PEER_LEAVING;
 	snprintf(p->gone_why, sizeof p->gone_why, "%s", why);
@@ -181,11 +183,13 @@ static void on_hello(struct bridge_peer *p, const cJSON *hello)
 		peer_leave(
 			p, "token", "the token is wrong: take the one that `offstage serve` wrote");
 	} else if (version != WIRE_VERSION) {
-		char why[128];
+		const char *program = json_str(hello, "program");
+		char why[300];
 		snprintf(why, sizeof why,
-			"this emulator speaks bridge version %d, the agent %d: use the same "
-			"offstage",
-			WIRE_VERSION, version);
+			"the emulator is offstage " OFFSTAGE_VERSION
+			" and speaks bridge version %d, the agent is %.60s and speaks %d: use the "
+			"same offstage on both machines",
+			WIRE_VERSION, program ? program : "another program", version);
 		peer_leave(p, "version", why);
 	} else {
 		p->resumes = find_peer(s, json_str(hello, "session"));

@@ -37,7 +37,7 @@ uint64_t frame_get_u64(const unsigned char *p)
 
 void frame_encode(struct buf *out, const struct frame *f)
 {
-	unsigned char head[FRAME_HEADER] = { WIRE_VERSION, f->type, (unsigned char)(f->flags >> 8),
+	unsigned char head[FRAME_HEADER] = { FRAME_VERSION, f->type, (unsigned char)(f->flags >> 8),
 		(unsigned char)f->flags };
 	put_u32(head + 4, f->meta_len);
 	frame_put_u64(head + 8, f->id);
@@ -54,10 +54,11 @@ static bool known_type(uint8_t type)
 
 int frame_decode(struct frame *f, const unsigned char head[FRAME_HEADER], struct err *err)
 {
-	if (head[0] != WIRE_VERSION) {
+	if (head[0] != FRAME_VERSION) {
 		return err_set(err, ERR_UNSUPPORTED,
-			"the peer speaks bridge version %d, this program speaks %d", head[0],
-			WIRE_VERSION);
+			"the other end's frames have version %d, ours %d: use the same offstage on "
+			"both machines",
+			head[0], FRAME_VERSION);
 	}
 	f->type = head[1];
 	f->flags = (uint16_t)(head[2] << 8 | head[3]);

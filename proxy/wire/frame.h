@@ -2,7 +2,8 @@
  * the first carries meta and the total length, the rest only payload, and frames of other messages may
  * stand between them. Numbers are big-endian.
  *
- *   byte  0      version (1)
+ *   byte  0      version of this layout (1); not WIRE_VERSION, so that HELLO and BYE can be read, and differences
+ *                of the messages be told, whatever that is
  *         1      type: a wire_type, or a link frame (ACK, PING, PONG)
  *         2..3   flags: FIRST 1, LAST 2
  *         4..7   length of meta (FIRST only, else 0)
@@ -20,6 +21,7 @@
 #include "proxy/base/err.h"
 #include "proxy/wire/messages.h"
 
+#define FRAME_VERSION 1
 #define FRAME_HEADER 32
 #define FRAME_MAX_META (1u << 20)
 #define FRAME_MAX_PAYLOAD (64u << 10) /* of one frame: what a small message may have to wait for */

@@ -64,7 +64,7 @@ int client_call(const char *method, const char *url, const struct http_header *h
 	uv_run(&loop, UV_RUN_DEFAULT);
 	ENSURE(uv_loop_close(&loop) == 0);
 	if (p.err.code) {
-		return err_set(err, p.err.code, "%s %s: %s", method, url, p.err.msg);
+		return err_set(err, p.err.code, "%s", p.err.msg); /* names method and URL */
 	}
 	return 0;
 }

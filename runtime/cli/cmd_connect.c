@@ -20,6 +20,12 @@ static int split_url(const char *text, char **url, const char **fingerprint, str
 	const char *hash = strchr(text, '#');
 	*fingerprint = "";
 	*url = hash ? xstrndup(text, (size_t)(hash - text)) : xstrdup(text);
+	if (strncmp(text, "ws://", 5) != 0 && strncmp(text, "wss://", 6) != 0) {
+		return err_set(err, ERR_INVALID,
+			"'%s' is no bridge URL: take the one that `offstage serve` prints "
+			"(wss://...)",
+			text);
+	}
 	if (!hash) {
 		return 0;
 	}
@@ -67,8 +73,10 @@ int cmd_connect(const struct options *o)
 		return EXIT_USAGE;
 	}
 	remote.url = url;
-	token = token_find(o, &err);
-	if (token && !paths_find(&p, o, &err) && !paths_make(&p, &err)) {
+	if (!paths_find(&p, o, &err)) {
+		token = token_find(o, &err);
+	}
+	if (token && !paths_make(&p, &err)) {
 		code = connect_stage(o, &p, token, &remote, &err);
 	}
 	if (err.code) {

@@ -69,7 +69,8 @@ static unsigned kept_port(const struct deploy *d)
 	struct err err = ERR_INIT;
 	uint64_t port = 0;
 	if (!file_read(d->port_file, &text, &err)) {
-		span_u64(span_trim(buf_span(&text)), 65535, &port);
+		struct span rest = buf_span(&text);
+		span_u64(span_cut(&rest, '\n'), 65535, &port);
 	}
 	buf_fini(&text);
 	return (unsigned)port;
@@ -156,8 +157,16 @@ static void show_log(const struct deploy *d)
 	struct buf text = BUF_INIT(MAX_LOG);
 	struct err err = ERR_INIT;
 	if (!file_read(d->log, &text, &err)) {
-		struct span all = span_trim(buf_span(&text));
-		console_problem("%.*s", SPAN_ARG(all));
+		/* What it says of the copy, which is gone soon, is true of the app. */
+		const char *rest = buf_cstr(&text);
+		struct buf shown = BUF_INIT(MAX_LOG);
+		for (const char *at; (at = strstr(rest, d->copy)); rest = at + strlen(d->copy)) {
+			buf_add(&shown, rest, (size_t)(at - rest));
+			buf_add_str(&shown, d->paths.app);
+		}
+		buf_add_str(&shown, rest);
+		console_problem("%s", buf_cstr(&shown));
+		buf_fini(&shown);
 	}
 	buf_fini(&text);
 }

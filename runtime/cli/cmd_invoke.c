@@ -61,6 +61,14 @@ static const char *function_name(const struct options *o, const cJSON *endpoints
 	return found ? found : o->function;
 }
 
+static void print_functions(const cJSON *endpoints)
+{
+	console_problem("The app's functions, by handler and by name:");
+	JSON_FOR (f, json_array(endpoints, "functions")) {
+		console_problem("  %s  %s", json_str(f, "handler"), json_str(f, "name"));
+	}
+}
+
 static int invoke(
 	const struct options *o, const cJSON *endpoints, struct span event, struct err *err)
 {
@@ -89,6 +97,9 @@ static int invoke(
 		fwrite(reply.body.ptr, 1, reply.body.len, to);
 		fputc('\n', to);
 		good = good && !client_reply_header(&reply, "x-amz-function-error").ptr;
+	}
+	if (!rc && reply.status == 404) {
+		print_functions(endpoints);
 	}
 	client_reply_fini(&reply);
 	buf_fini(&url);

@@ -66,18 +66,32 @@ static int sign(struct signed_headers *s, const char *method, const char *url,
 	return 0;
 }
 
+/* "Api, Other" */
+static void list_names(struct buf *out, const cJSON *object)
+{
+	JSON_FOR (member, object) {
+		buf_addf(out, "%s%s", out->len ? ", " : "", member->string);
+	}
+}
+
 /* The API that --api names, or the only one. */
 static const char *find_api(const struct options *o, const cJSON *endpoints, struct err *err)
 {
 	const cJSON *apis = json_object(endpoints, "apis");
 	const char *url = o->api ? json_str(apis, o->api) : json_value(apis ? apis->child : NULL);
-	if (!url) {
-		err_set(err, ERR_NOT_FOUND, "the app has no API%s%s", o->api ? " " : "",
-			o->api ? o->api : "");
+	struct buf names = BUF_INIT(65536);
+	list_names(&names, apis);
+	if (!names.len) {
+		err_set(err, ERR_NOT_FOUND, "the app has no API");
+	} else if (!url) {
+		err_set(err, ERR_NOT_FOUND, "the app has no API '%s': it has %s", o->api,
+			buf_cstr(&names));
 	} else if (!o->api && apis->child->next) {
-		err_set(err, ERR_INVALID, "the app has several APIs: name one with --api");
+		err_set(err, ERR_INVALID, "the app has several APIs: name one with --api (%s)",
+			buf_cstr(&names));
 		url = NULL;
 	}
+	buf_fini(&names);
 	return url;
 }
 

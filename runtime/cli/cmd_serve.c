@@ -27,9 +27,6 @@ struct serve {
 static int find_certificate(struct serve *s, struct err *err)
 {
 	const struct options *o = s->options;
-	if (!o->tls_cert != !o->tls_key) {
-		return err_set(err, ERR_INVALID, "--tls-cert and --tls-key go together");
-	}
 	if (!o->tls_cert && host_is_loopback(o->host)) {
 		return 0;
 	}

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/file.h"
@@ -45,17 +46,32 @@ void endpoints_write(struct buf *out, const cJSON *outputs, const char *stage, l
 	buf_add_str(out, "]}");
 }
 
+/* A zombie, whose parent has not asked after it, serves nobody: its state follows its name, which is in
+ * parentheses and may hold any (proc(5)). */
+static bool is_alive(long pid)
+{
+	struct buf stat = BUF_INIT(4096);
+	struct err ignored = ERR_INIT;
+	AUTO_FREE char *path = xasprintf("/proc/%ld/stat", pid);
+	bool exists = pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+	bool known = exists && !file_read(path, &stat, &ignored);
+	const char *name_end = known ? strrchr(buf_cstr(&stat), ')') : NULL;
+	bool dead = name_end && strncmp(name_end, ") Z", 3) == 0;
+	buf_fini(&stat);
+	return exists && !dead;
+}
+
 cJSON *endpoints_read(const char *path, const char *stage, struct err *err)
 {
 	struct buf text = BUF_INIT(16u << 20);
 	cJSON *tree = file_read(path, &text, err) ? NULL : json_parse(buf_span(&text), err);
 	buf_fini(&text);
 	long pid = (long)json_num(tree, "pid", 0);
-	bool alive = pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
-	if (!tree || !alive) {
+	if (!tree || !is_alive(pid)) {
 		cJSON_Delete(tree);
 		err_set(err, ERR_NOT_FOUND,
-			"nothing runs at stage '%s': start it first (offstage start --stage %s)",
+			"nothing runs at stage '%s': start it first (offstage start --stage %s), "
+			"in the app's folder",
 			stage, stage);
 		return NULL;
 	}

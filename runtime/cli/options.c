@@ -249,7 +249,9 @@ static int take_words(
 	for (size_t i = 0; i < n; i++) {
 		if (i >= COUNT_OF(to) || !to[i]) {
 			return err_set(err, ERR_INVALID,
-				"'%s' is one word too many for `offstage %s`", words[i], name);
+				"'%s' is one word too many for `offstage %s`: see `offstage help "
+				"%s`",
+				words[i], name, name);
 		}
 		*to[i] = words[i];
 	}
@@ -269,6 +271,15 @@ static int require(const struct options *o, struct err *err)
 		return err_set(err, ERR_INVALID,
 			"--host takes 'localhost' or a number such as 0.0.0.0 or ::1, not '%s'",
 			o->host);
+	}
+	if (!o->tls_cert != !o->tls_key) {
+		return err_set(err, ERR_INVALID,
+			"--tls-cert and --tls-key go together: add --tls-%s FILE",
+			o->tls_cert ? "key" : "cert");
+	}
+	if (o->command == COMMAND_HELP && o->function && !find_command(o->function)) {
+		return err_set(
+			err, ERR_INVALID, "unknown command '%s': see `offstage help`", o->function);
 	}
 	bool needs_stage = o->command == COMMAND_DEPLOY || o->command == COMMAND_REMOVE;
 	if (needs_stage && !o->stage) {
@@ -308,7 +319,8 @@ static int parse_rest(struct options *o, const struct command_row *command, int 
 		}
 		if (argv[i][0] != '-' || argv[i][1] == '\0') {
 			if (n == COUNT_OF(words)) {
-				return err_set(err, ERR_INVALID, "too many words");
+				return err_set(err, ERR_INVALID,
+					"too many words: see `offstage help %s`", command->name);
 			}
 			words[n++] = argv[i];
 			continue;
@@ -324,8 +336,9 @@ static int parse_rest(struct options *o, const struct command_row *command, int 
 			return unknown_option(argv[i], err);
 		}
 		if (!(row->commands & (1u << command->command))) {
-			return err_set(err, ERR_INVALID, "`offstage %s` has no option %s",
-				command->name, row->name);
+			return err_set(err, ERR_INVALID,
+				"`offstage %s` has no option %s: see `offstage help %s`",
+				command->name, row->name, command->name);
 		}
 		if (row->kind == OPTIONAL_NUMBER && !value) {
 			*(unsigned *)(void *)((char *)o + row->offset) = row->bare;
@@ -390,7 +403,8 @@ void options_help(FILE *out, const char *name)
 {
 	const struct command_row *one = name ? find_command(name) : NULL;
 	if (one) {
-		fprintf(out, "offstage %s %s\n  %s\n\n", one->name, one->arguments, one->help);
+		fprintf(out, "offstage %s%s%s\n  %s\n\n", one->name, *one->arguments ? " " : "",
+			one->arguments, one->help);
 		help_options(out, 1u << one->command);
 		return;
 	}

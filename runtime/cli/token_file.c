@@ -42,7 +42,10 @@ static char *read_token(const char *path, struct err *err)
 	if (stat(path, &st) == 0 && (st.st_mode & 077)) {
 		err_set(err, ERR_DENIED, "others may read '%s': chmod 600 it", path);
 	} else if (!file_read(path, &text, err)) {
-		struct span word = span_trim(buf_span(&text));
+		/* Without the end of its line, as a shell's $(cat ...) gives it to OFFSTAGE_TOKEN. */
+		struct span rest = buf_span(&text);
+		struct span line = span_cut(&rest, '\n');
+		struct span word = span_trim(span_cut(&line, '\r'));
 		if (word.len < 16) {
 			err_set(err, ERR_INVALID, "'%s' holds no token of 16 characters or more",
 				path);

@@ -1,11 +1,11 @@
 // token, credentials, request, invoke: what scripts use, JSON on stdout and nothing else there.
 
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
-import { makeHome, offstage } from "./cli-support.mjs";
-import { copyApp, OFFSTAGE, Program, run } from "./support.mjs";
+import { Background, makeHome, offstage } from "./cli-support.mjs";
+import { copyApp, eventually, OFFSTAGE, Program, run } from "./support.mjs";
 
 test("the commands of a running app", async (t) => {
 	const { home, env } = makeHome();
@@ -66,8 +66,41 @@ test("the commands of a running app", async (t) => {
 		assert.equal(none.code, 1);
 	});
 
+	await program.step(t, "a name that is wrong is answered with those that are right", async () => {
+		for (const [args, pattern] of [
+			[["request", "GET", "/public", "--api", "Nope"], /the app has no API 'Nope': it has Api$/m],
+			[["token", "--user", "a@example.com", "--provider", "https://x"], /no login provider 'https:\/\/x': it has https:\/\/myorg\.us\.auth0\.com$/m],
+			[["invoke", "nope"], /Function not found[^]*functions\/public\.handler {2}dev-api-auth-auth0-/],
+		]) {
+			const { code, stdout, stderr } = await cli(...args);
+			assert.equal(code, 1);
+			assert.equal(stdout, "");
+			assert.match(stderr, pattern);
+		}
+	});
+
 	await program.stop("SIGTERM");
 	const gone = await cli("token", "--user", "ann@example.com");
 	assert.equal(gone.code, 1);
 	assert.match(gone.stderr, /nothing runs at stage 'dev': start it first/);
+});
+
+test("an app that was killed runs no more, even if nobody has asked after its process", async (t) => {
+	const { env } = makeHome();
+	const dir = copyApp("api-auth-auth0");
+	// The shell becomes a program that never waits for its children: the app stays a zombie.
+	const parent = new Background(t, "sh", ["-c", '"$0" start --port 0 & echo "pid $!"; exec sleep 1000', OFFSTAGE], {
+		cwd: dir,
+		env: env(),
+	});
+	await parent.says(/Listening for requests/);
+	const [, pid] = await parent.says(/pid (\d+)/);
+	const token = () => offstage(["token", "--user", "ann@example.com"], { cwd: dir, env: env() });
+	assert.equal((await token()).code, 0);
+	process.kill(Number(pid), "SIGKILL");
+	await eventually("a zombie", () => /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1")));
+	const gone = await token();
+	assert.equal(gone.code, 1);
+	assert.match(gone.stderr, /nothing runs at stage 'dev': start it first/);
+	assert.equal((await offstage(["status"], { cwd: dir, env: env() })).stdout, "No stage of this app runs.\n");
 });

@@ -83,6 +83,13 @@ test("deployed at the same time, each has ports of its own", async (t) => {
 	const apis = await Promise.all(dirs.map(async (dir) => api((await stages(dir)).prod)));
 	assert.equal(new Set(apis).size, dirs.length, apis.join());
 	assert.deepEqual(await Promise.all(apis.map(bodyOf)), dirs.map(() => "Hello stranger!"));
+
+	// The lowest block is free again, and yet the others keep theirs.
+	const [lowest, , , highest] = [...apis].sort().map((url) => dirs[apis.indexOf(url)]);
+	const again = (command, cwd) => offstage([command, "--stage", "prod"], { cwd, env: env() });
+	assert.equal((await again("remove", lowest)).code, 0);
+	assert.equal((await again("deploy", highest)).code, 0);
+	assert.equal(api((await stages(highest)).prod), [...apis].sort().at(-1));
 });
 
 test("a stage whose port somebody else has taken meanwhile gets another", async (t) => {

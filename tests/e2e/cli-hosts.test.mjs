@@ -134,8 +134,8 @@ test("a certificate without its key, or another's, is an error that names the fi
 	const [, , key] = await makeCertificate("DNS:localhost");
 	const serve = (...args) => offstage(["serve", "--port", "0", ...args], { env: env() });
 	const alone = await serve("--tls-cert", certificate);
-	assert.equal(alone.code, 1);
-	assert.match(alone.stderr, /--tls-cert and --tls-key go together/);
+	assert.equal(alone.code, 2);
+	assert.match(alone.stderr, /--tls-cert and --tls-key go together: add --tls-key FILE/);
 	const missing = await serve("--tls-cert", "/nowhere.pem", "--tls-key", key);
 	assert.equal(missing.code, 1);
 	assert.match(missing.stderr, /nowhere\.pem.*No such file/);

@@ -18,6 +18,7 @@ async function assertFails(cwd, args, code, ...patterns) {
 		assert.match(ended.stderr, pattern, shown);
 	}
 	assert.doesNotMatch(shown, /Sanitizer|ENSURE|\bat .*\.mjs:|node:internal/, "no innards");
+	assert.doesNotMatch(ended.stderr, /[ \t]\n|\n\n$/, `no empty end: ${shown}`);
 }
 
 function change(dir, file, from, to) {
@@ -43,6 +44,11 @@ test("wrong usage exits 2 and says what to type", async () => {
 		[["token"], /Add --user EMAIL/],
 		[["exec"], /Add -- COMMAND/],
 		[["request", "GET"], /needs METHOD PATH/],
+		[["help", "frob"], /unknown command 'frob': see `offstage help`/],
+		[["start", "--user", "x"], /`offstage start` has no option --user: see `offstage help start`/],
+		[["connect"], /needs URL \[DIR\]/],
+		[["connect", "http://x"], /'http:\/\/x' is no bridge URL: take the one that `offstage serve` prints/],
+		[["serve", "--tls-key", "x"], /go together: add --tls-cert FILE/],
 	];
 	for (const [args, pattern] of cases) {
 		await assertFails(dir, args, 2, pattern);
@@ -51,12 +57,18 @@ test("wrong usage exits 2 and says what to type", async () => {
 	assert.equal(help.code, 0);
 	for (const command of ["start", "exec", "deploy", "remove", "status", "serve", "connect", "invoke"]) {
 		assert.match(help.stdout, new RegExp(`offstage ${command}`));
+		const one = await offstage(dir, "help", command);
+		assert.match(one.stdout, new RegExp(`^offstage ${command}`));
+		assert.doesNotMatch(one.stdout, /[ \t]\n/, command);
 	}
 });
 
 test("an app that cannot be read exits 1 with the place", async (t) => {
 	await assertFails(tempDir(), START, 1, /sst\.json/, /template\.yaml/);
 	await assertFails(tempDir(), ["start", "nowhere"], 1, /'nowhere'.*No such file/);
+	await assertFails(tempDir(), ["connect", "ws://localhost:1/bridge", "nowhere"], 1, /'nowhere'.*No such file/);
+	const empty = tempDir();
+	await assertFails(empty, ["deploy", "--stage", "x"], 1, new RegExp(`\\(${empty} has no sst\\.json`));
 	const cases = {
 		"broken JSON": [
 			(dir) => writeFileSync(path.join(dir, "sst.json"), '{\n  "name": "x",\n}\n'),
@@ -118,6 +130,7 @@ test("a busy port names itself, its owner and the flag", async (t) => {
 	const owner = new RegExp(`port ${port} is in use by node \\(pid ${process.pid}\\).*--port`);
 	const dir = copyApp("api-auth-auth0");
 	await assertFails(dir, ["start", "--port", String(port)], 1, owner);
+	await assertFails(dir, ["start", "--host", "192.0.2.1"], 1, /'192\.0\.2\.1' port 4510: is it an address of this machine \(--host\)/);
 });
 
 test("nothing runs: the commands that need a running app say how to start one", async (t) => {

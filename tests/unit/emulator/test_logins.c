@@ -286,11 +286,13 @@ static void tokens_of_the_provider_that_is_meant(void **state)
 	expect_tokens(rig, "", ERR_NOT_FOUND, "the app declares no login provider");
 	open_all(rig);
 	expect_tokens(rig, "", ERR_NONE, "a@example.com of " AUTH0);
-	expect_tokens(rig, OKTA, ERR_NOT_FOUND, "the app has no login provider '" OKTA "'");
+	expect_tokens(rig, OKTA, ERR_NOT_FOUND,
+		"the app has no login provider '" OKTA "': it has " AUTH0);
 	rig->api.n_authorizers = 4;
 	open_all(rig);
 	expect_tokens(rig, "", ERR_INVALID,
-		"the app has several login providers: name one with --provider");
+		"the app has several login providers: name one with --provider (" AUTH0 ", " OKTA
+		")");
 	expect_tokens(rig, OKTA, ERR_NONE, "a@example.com of " OKTA);
 }
 
