@@ -97,7 +97,9 @@ static void on_agent(void *ctx, struct bridge_peer *p, const char *app, const ch
 	struct err err = ERR_INIT;
 	struct deployment *d = deployment_for(e, app, stage, &err);
 	if (!d) {
-		console_problem("cannot take %s at stage %s: %s", app, stage, err.msg);
+		if (!e->config.own_agent) {
+			console_problem("cannot take %s at stage %s: %s", app, stage, err.msg);
+		}
 		bridge_peer_drop(p, err.msg);
 		return;
 	}
@@ -274,8 +276,12 @@ static int open_service(struct emulator *e, struct err *err)
 			.send_date = true },
 		err);
 	if (!e->service) {
-		return err->code == ERR_BUSY ? service_explain_busy(err, e->config.port)
-					     : -(int)err->code;
+		return err->code == ERR_BUSY
+			       ? service_explain_busy(err, e->config.port)
+			       : err_set(err, err->code,
+					 "cannot listen on '%s' port %u: is it an address of this "
+					 "machine (--host), and may you use the port (--port)?",
+					 e->host, e->config.port);
 	}
 	e->next_port = e->config.port ? http_server_port(e->service) + 1 : 0;
 	return 0;
