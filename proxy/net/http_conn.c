@@ -23,6 +23,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proxy/base/log.h"
 #include "proxy/net/http_intake.h"
@@ -55,7 +56,7 @@ static void on_timer_closed(uv_handle_t *handle)
 	scope_drop(&c->scope);
 }
 
-static void on_tcp_closed(uv_handle_t *handle)
+static void on_stream_closed(uv_handle_t *handle)
 {
 	struct http_conn *c = handle->data;
 	while (!list_empty(&c->queue)) {
@@ -71,7 +72,7 @@ void http_conn_close(struct http_conn *c)
 	}
 	list_remove(&c->in_dirty);
 	http_server_forget(c->server, c);
-	uv_close((uv_handle_t *)&c->tcp, on_tcp_closed);
+	uv_close((uv_handle_t *)&c->stream, on_stream_closed);
 	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 	scope_drop(&c->scope);
 }
@@ -94,7 +95,7 @@ void http_conn_retire(struct http_conn *c)
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
-	/* Counts for nothing: the tcp handle's close callback comes after this one. */
+	/* Counts for nothing: the stream's close callback comes after this one. */
 	(void)req;
 	(void)status;
 }
@@ -102,7 +103,7 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 static void linger(struct http_conn *c)
 {
 	c->lingering = true;
-	if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
+	if (c->eof || uv_shutdown(&c->shutdown, &c->stream, on_shutdown) != 0) {
 		http_conn_close_because(c, "done");
 	}
 }
@@ -173,7 +174,7 @@ static void set_deadline(struct http_conn *c)
 /* A slow client may need many times the limit for one large answer. */
 static bool takes_bytes(struct http_conn *c)
 {
-	size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+	size_t left = uv_stream_get_write_queue_size(&c->stream);
 	bool progress = left < c->unwritten;
 	c->unwritten = left;
 	return progress;
@@ -236,7 +237,7 @@ static void write_rest(struct http_conn *c)
 	c->out = swap;
 	uv_buf_t *vectors = xcalloc(c->flight.n, sizeof *vectors);
 	unsigned n = http_out_vectors(&c->flight, vectors, c->flight.n);
-	int rc = uv_write(&c->write, (uv_stream_t *)&c->tcp, vectors, n, on_written);
+	int rc = uv_write(&c->write, &c->stream, vectors, n, on_written);
 	free(vectors);
 	if (rc < 0) {
 		http_conn_close_because(c, uv_strerror(rc));
@@ -258,7 +259,7 @@ static void flush(struct http_conn *c)
 		if (n == 0) {
 			return;
 		}
-		int rc = uv_try_write((uv_stream_t *)&c->tcp, vectors, n);
+		int rc = uv_try_write(&c->stream, vectors, n);
 		if (rc == UV_EAGAIN) {
 			write_rest(c);
 			return;
@@ -389,9 +390,9 @@ static void set_reading(struct http_conn *c, bool on)
 	if (on != c->reading) {
 		c->reading = on;
 		if (on) {
-			uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+			uv_read_start(&c->stream, on_alloc, on_read);
 		} else {
-			uv_read_stop((uv_stream_t *)&c->tcp);
+			uv_read_stop(&c->stream);
 		}
 	}
 }
@@ -418,7 +419,8 @@ static void read_peer(struct http_conn *c)
 	}
 }
 
-void http_conn_open(struct http_server *server, uv_stream_t *listener)
+/* With both handles still to be initialised. */
+static struct http_conn *create(struct http_server *server)
 {
 	struct http_conn *c = xalloc(sizeof *c);
 	scope_init(&c->scope, on_last_hold);
@@ -433,13 +435,19 @@ void http_conn_open(struct http_server *server, uv_stream_t *listener)
 	http_parse_init(&c->parse, server->config.max_head, server->config.max_body);
 	buf_init(&c->pending, 2 * HTTP_READ_SIZE);
 	c->timer_due = c->deadline = UINT64_MAX;
-	uv_tcp_init(server->loop, &c->tcp);
-	c->tcp.data = c;
-	scope_hold(&c->scope);
 	uv_timer_init(server->loop, &c->timer);
 	c->timer.data = c;
 	scope_hold(&c->scope);
-	int rc = uv_accept(listener, (uv_stream_t *)&c->tcp);
+	return c;
+}
+
+void http_conn_open(struct http_server *server, uv_stream_t *listener)
+{
+	struct http_conn *c = create(server);
+	uv_tcp_init(server->loop, &c->tcp);
+	c->stream.data = c;
+	scope_hold(&c->scope);
+	int rc = uv_accept(listener, &c->stream);
 	if (rc < 0) {
 		http_conn_close_because(c, uv_strerror(rc));
 		return;
@@ -450,5 +458,20 @@ void http_conn_open(struct http_server *server, uv_stream_t *listener)
 	}
 	uv_tcp_nodelay(&c->tcp, 1);
 	read_peer(c);
+	settle(c);
+}
+
+void http_conn_adopt(struct http_server *server, int fd)
+{
+	struct http_conn *c = create(server);
+	uv_pipe_init(server->loop, &c->pipe, 0);
+	c->stream.data = c;
+	scope_hold(&c->scope);
+	int rc = uv_pipe_open(&c->pipe, fd);
+	if (rc < 0) {
+		close(fd);
+		http_conn_close_because(c, uv_strerror(rc));
+		return;
+	}
 	settle(c);
 }

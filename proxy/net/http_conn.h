@@ -53,11 +53,15 @@ enum http_wait {
 };
 
 struct http_conn {
-	struct scope scope; /* holds: own, tcp, timer */
+	struct scope scope; /* holds: own, stream, timer */
 	struct http_server *server; /* the connection is one of the server's holds */
 	struct list in_server; /* server->conns */
 	struct list in_dirty; /* server->dirty */
-	uv_tcp_t tcp;
+	union { /* accepted from the listener, or one end of a socket pair */
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
 	uv_timer_t timer;
 	char peer[INET6_ADDRSTRLEN];
 
@@ -91,6 +95,8 @@ struct http_conn {
 
 /* Takes an accepted connection from the listener. */
 void http_conn_open(struct http_server *server, uv_stream_t *listener);
+/* Takes a connected Unix socket. */
+void http_conn_adopt(struct http_server *server, int fd);
 /* At once; exchanges get on_gone from the close callback. */
 void http_conn_close(struct http_conn *c);
 /* The same, and why, for the log. */

@@ -77,7 +77,7 @@ static bool take_upgrade(struct http_conn *c, struct http_exchange *x, struct sp
 		return false;
 	}
 	uv_os_fd_t fd;
-	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 ||
+	if (uv_fileno((uv_handle_t *)&c->stream, &fd) != 0 ||
 		(fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
 		log_warn("net", "cannot hand over a websocket: no file descriptor");
 		return false;

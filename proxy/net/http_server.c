@@ -243,6 +243,12 @@ struct http_server *http_server_open(uv_loop_t *loop, const char *host, unsigned
 	}
 }
 
+void http_server_adopt(struct http_server *s, int fd)
+{
+	ENSURE(!s->scope.closing);
+	http_conn_adopt(s, fd);
+}
+
 unsigned http_server_port(const struct http_server *s)
 {
 	return s->port;

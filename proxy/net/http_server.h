@@ -101,6 +101,9 @@ struct http_server_config {
 struct http_server *http_server_open(uv_loop_t *loop, const char *host, unsigned port,
 	const struct http_server_config *config, struct err *err) MUST_CHECK;
 unsigned http_server_port(const struct http_server *s);
+/* One more connection, beside those that are accepted: a connected Unix socket, which becomes the server's.
+ * Its requests have no peer. */
+void http_server_adopt(struct http_server *s, int fd);
 /* Stops listening; idle connections close, busy ones close after their answers but at the latest
  * after grace_ms. done(ctx) runs when all is closed (NULL allowed). */
 void http_server_close(

@@ -520,6 +520,11 @@ const char *runtime_api_address(const struct runtime_api *a)
 	return a->address;
 }
 
+void runtime_api_adopt(struct runtime_api *a, int fd)
+{
+	http_server_adopt(a->server, fd);
+}
+
 static void on_server_closed(void *ctx)
 {
 	struct runtime_api *a = ctx;

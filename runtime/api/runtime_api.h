@@ -66,6 +66,8 @@ struct runtime_api *runtime_api_open(
 	uv_loop_t *loop, const struct runtime_api_config *config, struct err *err) MUST_CHECK;
 /* "127.0.0.1:port", as AWS_LAMBDA_RUNTIME_API wants it. */
 const char *runtime_api_address(const struct runtime_api *a);
+/* The process's end is a socket that it was started with: our bootstraps', which are spared TCP. */
+void runtime_api_adopt(struct runtime_api *a, int fd);
 /* How many events it can take now: 0 or 1, and what the process may hold ahead if it prefetches. */
 unsigned runtime_api_room(const struct runtime_api *a);
 /* Answers a waiting GET next. Needs room. The event is lent until on_over for it has run. */

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/base/alloc.h"
@@ -23,6 +24,7 @@
 #define DRAIN_MAX (1024 * 1024)
 #define PIPES 4 /* stdout, stderr, extra, input */
 #define INPUT 3
+#define STDIO 6 /* descriptors of the child; those that it does not have are closed in it */
 #define READ_SIZE (64 * 1024)
 
 struct child_pipe {
@@ -38,6 +40,7 @@ struct child {
 	struct timer *timer; /* towards KILL, then towards closing pipes that stay open */
 	struct child_pipe pipes[PIPES];
 	struct child_end end;
+	int socket; /* -1 when there is none */
 	int pid;
 	bool exited;
 	bool failed; /* never started: nobody is told */
@@ -55,6 +58,9 @@ static void child_last(struct scope *s)
 {
 	struct child *c = container_of(s, struct child, scope);
 	timer_close(c->timer);
+	if (c->socket >= 0) {
+		close(c->socket);
+	}
 	struct child_config config = c->config;
 	struct child_end end = c->end;
 	bool failed = c->failed;
@@ -189,7 +195,7 @@ static char **guarded_argv(char *const *argv)
 	return out;
 }
 
-static int spawn(struct child *c, uv_stdio_container_t stdio[5], struct err *err)
+static int spawn(struct child *c, uv_stdio_container_t stdio[STDIO], struct err *err)
 {
 	AUTO_FREE char **argv = guarded_argv(c->config.argv);
 	char **env;
@@ -202,9 +208,7 @@ static int spawn(struct child *c, uv_stdio_container_t stdio[5], struct err *err
 		.cwd = c->config.cwd,
 		.flags = UV_PROCESS_DETACHED,
 		.stdio = stdio,
-		.stdio_count = c->config.extra   ? 5
-			       : c->config.input ? 4
-						 : 3,
+		.stdio_count = STDIO,
 	};
 	c->process.data = c;
 	scope_hold(&c->scope);
@@ -229,9 +233,21 @@ static int wire(struct child *c, uv_stdio_container_t *slot, size_t index, struc
 	return 0;
 }
 
+static int pair(struct child *c, uv_stdio_container_t *slot, struct err *err)
+{
+	int fds[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+		return err_errno(err, errno, "socket pair for a process");
+	}
+	c->socket = fds[0];
+	slot->flags = UV_INHERIT_FD;
+	slot->data.fd = fds[1];
+	return 0;
+}
+
 static int start(struct child *c, struct err *err)
 {
-	uv_stdio_container_t stdio[5] = { { .flags = UV_IGNORE } };
+	uv_stdio_container_t stdio[STDIO] = { { .flags = UV_IGNORE } };
 	int rc = wire(c, &stdio[1], CHILD_STDOUT, err);
 	if (rc == 0) {
 		rc = wire(c, &stdio[2], CHILD_STDERR, err);
@@ -242,10 +258,13 @@ static int start(struct child *c, struct err *err)
 	if (rc == 0 && c->config.extra) {
 		rc = wire(c, &stdio[4], CHILD_EXTRA, err);
 	}
+	if (rc == 0 && c->config.socket) {
+		rc = pair(c, &stdio[5], err);
+	}
 	if (rc == 0) {
 		rc = spawn(c, stdio, err);
 	}
-	for (size_t i = 1; i < 5; i++) {
+	for (size_t i = 1; i < STDIO; i++) {
 		if (stdio[i].flags == UV_INHERIT_FD) {
 			close(stdio[i].data.fd);
 		}
@@ -257,6 +276,7 @@ struct child *child_open(const struct child_config *config, struct err *err)
 {
 	struct child *c = xalloc(sizeof *c);
 	c->config = *config;
+	c->socket = -1;
 	scope_init(&c->scope, child_last);
 	c->timer = timer_open(config->loop, on_timer, c);
 	c->failed = start(c, err) != 0;
@@ -288,6 +308,13 @@ void child_give(struct child *c, void *ctx,
 int child_pid(const struct child *c)
 {
 	return c->pid;
+}
+
+int child_socket(struct child *c)
+{
+	int fd = c->socket;
+	c->socket = -1;
+	return fd;
 }
 
 bool child_exited(const struct child *c)

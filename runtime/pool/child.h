@@ -31,6 +31,7 @@ struct child_config {
 	const char *cwd;
 	bool input; /* descriptor 3 of the child reads what child_send writes */
 	bool extra; /* descriptor 4 of the child is CHILD_EXTRA */
+	bool socket; /* descriptor 5 of the child is one end of a socket pair (child_socket) */
 	void *ctx;
 	/* Bytes of the child, valid for the call. */
 	void (*on_output)(void *ctx, enum child_stream stream, struct span bytes);
@@ -45,6 +46,8 @@ void child_give(struct child *c, void *ctx,
 	void (*on_output)(void *ctx, enum child_stream stream, struct span bytes),
 	void (*on_ended)(void *ctx, const struct child_end *end));
 int child_pid(const struct child *c);
+/* Our end of the socket pair, which is the caller's from now on; -1 if it was taken or there is none. */
+int child_socket(struct child *c);
 /* True from the moment its exit was seen (its pipes may still hold output). */
 bool child_exited(const struct child *c);
 /* Queues bytes for descriptor 3 (copied). A child that is gone or does not read loses them. */

@@ -10,6 +10,7 @@
 #include "runtime/pool/spares.h"
 
 #define PREFETCH_TEXT "16" /* RUNTIME_MAX_AHEAD, as the bootstraps are told */
+#define RUNTIME_FD_TEXT "5" /* where child_config.socket is */
 #define WAITING_TICK_MS 10
 #define IDLE_TICK_MS 5000
 
@@ -152,11 +153,12 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		return NULL;
 	}
 	bool ours = f->launch.kind != LAUNCH_BINARY;
-	struct env_var prefetch = { "OFFSTAGE_PREFETCH", PREFETCH_TEXT };
+	struct env_var tuning[] = { { "OFFSTAGE_PREFETCH", PREFETCH_TEXT },
+		{ "OFFSTAGE_RUNTIME_FD", RUNTIME_FD_TEXT } };
 	struct env_spec spec = f->spec;
 	if (ours) {
-		spec.extra = &prefetch;
-		spec.n_extra = 1;
+		spec.extra = tuning;
+		spec.n_extra = COUNT_OF(tuning);
 	}
 	struct worker_config config = { .loop = fl->config.loop,
 		.events = &fl->events,

@@ -109,6 +109,7 @@ static void boot(struct spares *s, struct size *size)
 		.env = s->base,
 		.cwd = "/",
 		.input = true,
+		.socket = true,
 		.ctx = spare,
 		.on_output = on_spare_output,
 		.on_ended = on_spare_ended };

@@ -677,12 +677,16 @@ static int open_process(struct worker *w, const struct worker_config *c, struct 
 			.argv = c->argv,
 			.env = env,
 			.cwd = c->cwd,
+			.socket = c->prefetch > 0,
 			.ctx = w,
 			.on_output = on_child_output,
 			.on_ended = on_child_ended };
 		w->child = child_open(&child, err);
 	}
 	arena_destroy(arena);
+	if (w->child && c->prefetch > 0) {
+		runtime_api_adopt(w->api, child_socket(w->child));
+	}
 	return w->child ? 0 : -ERR_UNAVAILABLE;
 }
 

@@ -68,7 +68,9 @@ struct worker_config {
 	struct child
 		*spare; /* a booted process to become this worker, or NULL; taken in any case */
 	char *const *spare_base; /* the environment that the spare was started with */
-	unsigned prefetch; /* how many events the process may hold ahead (OFFSTAGE_PREFETCH) */
+	/* Of our own bootstraps: how many events the process may hold ahead (OFFSTAGE_PREFETCH). They talk to the
+	 * Runtime API over a socket that they are started with (OFFSTAGE_RUNTIME_FD). 0 for others. */
+	unsigned prefetch;
 	unsigned
 		inspect_port; /* its time stands still while a debugger is connected there; 0 = none */
 	struct invocation *first; /* init counts as part of this one (suppressed init), or NULL */

@@ -1,7 +1,8 @@
 'use strict';
 // The process that runs a Node handler: `node bootstrap.cjs`, with the environment of lambda.md 2.1. It speaks the
-// public Runtime API and nothing else. Two variables of our own, removed before the handler can see them, tune it:
-// OFFSTAGE_PREFETCH=n lets the next n events wait in this process, OFFSTAGE_SPARE=1 starts it before its function is known.
+// public Runtime API and nothing else. Variables of our own, removed before the handler can see them, tune it:
+// OFFSTAGE_PREFETCH=n lets the next n events wait in this process, OFFSTAGE_RUNTIME_FD=n is a socket to the Runtime API
+// that is there already, OFFSTAGE_SPARE=1 starts it before its function is known.
 
 const { RuntimeClient } = require('./client.cjs');
 const { UnhandledPromiseRejection, toBody } = require('./errors.cjs');
@@ -38,6 +39,7 @@ class Runtime {
 		this.ending = false;
 		this.client = new RuntimeClient(process.env.AWS_LAMBDA_RUNTIME_API, {
 			prefetch: takeNumber('OFFSTAGE_PREFETCH'),
+			fd: takeNumber('OFFSTAGE_RUNTIME_FD'),
 			onLost: (error) => this.lose(error),
 		});
 	}

@@ -19,10 +19,10 @@ const headerSafe = (text) => String(text).replace(/[\r\n\0]+/g, ' ');
 
 class RuntimeClient {
 	/**
-	 * Connects at once but does not keep the process alive before `take`.
+	 * Connects at once, unless `fd` is a connected socket, but does not keep the process alive before `take`.
 	 * `onLost(error)` is called when the connection or the protocol fails.
 	 */
-	constructor(address, { prefetch, onLost }) {
+	constructor(address, { prefetch, fd, onLost }) {
 		const colon = address.lastIndexOf(':');
 		this.host = `Host: ${address}\r\n`;
 		this.getNext = `GET ${VERSION}/invocation/next HTTP/1.1\r\n${this.host}\r\n`;
@@ -34,14 +34,13 @@ class RuntimeClient {
 		this.fullBudget = 0;
 		this.eventArrived = this.eventArrived.bind(this);
 		const parser = new AnswerParser((head, bytes, start, end) => this.answer(head, bytes, start, end));
-		this.socket = net.connect({
-			host: address.slice(0, colon),
-			port: Number(address.slice(colon + 1)),
-			onread: {
-				buffer: Buffer.allocUnsafe(READ_SIZE),
-				callback: (size, buffer) => this.read(parser, buffer.subarray(0, size)),
-			},
-		});
+		const onread = {
+			buffer: Buffer.allocUnsafe(READ_SIZE),
+			callback: (size, buffer) => this.read(parser, buffer.subarray(0, size)),
+		};
+		this.socket = fd
+			? new net.Socket({ fd, onread })
+			: net.connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), onread });
 		this.socket.setNoDelay(true);
 		this.socket.on('error', (error) => this.lost(error));
 		this.socket.on('end', () => this.lost(new Error('the Runtime API closed the connection')));

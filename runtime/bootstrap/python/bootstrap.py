@@ -1,6 +1,7 @@
 """The process that runs a Python handler: `python3 bootstrap.py`, with the environment of lambda.md 2.1. It speaks the
-public Runtime API and nothing else. Two variables of our own, removed before the handler can see them, tune it:
-OFFSTAGE_PREFETCH=n lets the next n events wait in the socket, OFFSTAGE_SPARE=1 starts it before its function is known."""
+public Runtime API and nothing else. Variables of our own, removed before the handler can see them, tune it:
+OFFSTAGE_PREFETCH=n lets the next n events wait in the socket, OFFSTAGE_RUNTIME_FD=n is a socket to the Runtime API that
+is there already, OFFSTAGE_SPARE=1 starts it before its function is known."""
 
 import io
 import logging
@@ -76,7 +77,8 @@ def main():
     sys.stdout = unbuffer(sys.stdout)
     sys.stderr = unbuffer(sys.stderr)
     log = logs.Logs(os.environ)
-    client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"], take_number("OFFSTAGE_PREFETCH"))
+    fd = take_number("OFFSTAGE_RUNTIME_FD")
+    client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"], take_number("OFFSTAGE_PREFETCH"), fd)
     use_task_root(os.path.abspath(os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()))
     handler = load(client, log)
     client.start()

@@ -54,10 +54,14 @@ def header_safe(text):
 
 
 class RuntimeClient:
-    def __init__(self, address, prefetch):
-        host, _, port = address.rpartition(":")
-        self.sock = socket.create_connection((host, int(port)))
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address, prefetch, fd=0):
+        if fd:
+            self.sock = socket.socket(fileno=fd)
+            self.sock.set_inheritable(False)
+        else:
+            host, _, port = address.rpartition(":")
+            self.sock = socket.create_connection((host, int(port)))
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.host = "Host: %s\r\n" % address
         self.get_next = ("GET %s/invocation/next HTTP/1.1\r\n%s\r\n" % (VERSION, self.host)).encode()
         self.prefetch = prefetch

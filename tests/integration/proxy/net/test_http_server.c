@@ -156,6 +156,26 @@ static void a_request_byte_by_byte_is_answered(void **state)
 	teardown(&f);
 }
 
+/* One end of a socket pair is a connection like any other, to its end. */
+static void an_adopted_socket_is_served(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	close(f.peer.fd);
+	f.peer.fd = fds[1];
+	http_server_adopt(f.server, fds[0]);
+	peer_send(&f.peer, GET("/hold") GET("/"));
+	TURN_UNTIL(&f.peer, f.n_requests == 2);
+	reply(f.held[0], "first");
+	peer_expect(&f.peer, REPLY_200("5", "first") REPLY_200("5", "hello"));
+	shutdown(f.peer.fd, SHUT_WR);
+	TURN_UNTIL(&f.peer, f.peer.eof && http_server_connections(f.server) == 0);
+	teardown(&f);
+}
+
 static void pipelined_answers_leave_in_order(void **state)
 {
 	(void)state;
@@ -807,6 +827,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_and_keeps_the_connection),
 		cmocka_unit_test(a_request_byte_by_byte_is_answered),
+		cmocka_unit_test(an_adopted_socket_is_served),
 		cmocka_unit_test(pipelined_answers_leave_in_order),
 		cmocka_unit_test(no_more_than_pipeline_requests_are_handed_out),
 		cmocka_unit_test(a_flood_of_requests_waits_for_answers),
