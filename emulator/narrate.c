@@ -54,15 +54,29 @@ static void shorten_value(cJSON *item)
 	}
 }
 
-/* Too short to hold a string or a list that would be cut: the usual result, shown as it is. Every request
- * passes here, and a JSON tree costs more than all the rest of its line. */
+/* No string and no list in it can be one that would be cut: the usual result, shown as it is. Every request
+ * passes here, and a JSON tree costs more than all the rest of its line. An escape counts as its letters,
+ * and the commas of all lists together, which errs on the long side. */
 static bool surely_short(struct span json)
 {
-	size_t commas = 0;
-	for (size_t i = 0; i < json.len && json.len <= MAX_STRING; i++) {
-		commas += json.ptr[i] == ',';
+	size_t commas = 0, length = 0;
+	bool in_string = false;
+	for (size_t i = 0; i < json.len; i++) {
+		char c = json.ptr[i];
+		if (c == '"') {
+			in_string = !in_string;
+			length = 0;
+		} else if (in_string) {
+			length += c == '\\' ? 2 : 1;
+			i += c == '\\';
+		} else {
+			commas += c == ',';
+		}
+		if (length > MAX_STRING || commas >= MAX_ITEMS) {
+			return false;
+		}
 	}
-	return json.len <= MAX_STRING && commas < MAX_ITEMS;
+	return json.len <= MAX_TEXT;
 }
 
 void narrate_shorten(struct buf *out, struct span json)

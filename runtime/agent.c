@@ -187,25 +187,27 @@ static void on_outputs(struct agent *a, const struct wire_message *m, const cJSO
 
 /* ---- invocations ---- */
 
-static void on_invoke(struct agent *a, const struct wire_message *m, const cJSON *meta)
+static void on_invoke(struct agent *a, const struct wire_message *m)
 {
-	const char *function = json_str(meta, "function");
-	struct invocation *inv = messages_invocation(m, meta);
-	functions_invoke(a->functions, function ? function : "", inv);
+	struct buf function = BUF_INIT(64 * 1024);
+	struct invocation *inv = messages_invocation(m, &function);
+	functions_invoke(a->functions, function.ptr, inv);
+	buf_fini(&function);
 }
 
 static void on_message(void *ctx, const struct wire_message *m)
 {
 	struct agent *a = ctx;
 	struct err err = ERR_INIT;
+	if (m->type == WIRE_INVOKE && !a->closing) {
+		on_invoke(a, m);
+		return;
+	}
 	AUTO_JSON cJSON *meta = json_parse(m->meta.len ? m->meta : SPAN("{}"), &err);
 	if (!meta || a->closing) {
 		return;
 	}
 	switch (m->type) {
-	case WIRE_INVOKE:
-		on_invoke(a, m, meta);
-		break;
 	case WIRE_OUTPUTS:
 		on_outputs(a, m, meta);
 		break;

@@ -1,6 +1,7 @@
 #include "runtime/messages.h"
 
 #include "proxy/base/encode.h"
+#include "proxy/base/scan.h"
 
 #define DEFAULT_TIMEOUT_MS 3000
 #define MAX_TIMEOUT_MS (900 * 1000)
@@ -89,15 +90,75 @@ void messages_note(struct buf *out, const char *kind, const char *function, cons
 	buf_add_char(out, '}');
 }
 
-struct invocation *messages_invocation(const struct wire_message *m, const cJSON *meta)
+/* INVOKE's meta: texts that end with NUL, all in one buffer, by their place in it (0 = absent). */
+enum invoke_text {
+	FUNCTION,
+	REQUEST_ID,
+	ARN,
+	TRACE_ID,
+	CLIENT_CONTEXT,
+	IDENTITY,
+	N_TEXTS
+};
+
+struct invoke {
+	struct buf text;
+	size_t at[N_TEXTS];
+	double timeout_ms;
+	bool log_tail;
+};
+
+static void read_text(struct invoke *in, enum invoke_text which, struct span value)
 {
-	struct invocation_texts texts = { json_str(meta, "requestId"), json_str(meta, "arn"),
-		json_str(meta, "traceId"), json_str(meta, "clientContext"),
-		json_str(meta, "identity") };
+	if (scan_is_string(value)) {
+		in->at[which] = in->text.len;
+		scan_unescape(&in->text, value);
+		buf_add_char(&in->text, '\0');
+	}
+}
+
+static void read_member(struct invoke *in, struct span name, struct span value)
+{
+	static const char *const names[N_TEXTS] = { "function", "requestId", "arn", "traceId",
+		"clientContext", "identity" };
+	for (unsigned i = 0; i < N_TEXTS; i++) {
+		if (scan_says(name, names[i])) {
+			read_text(in, (enum invoke_text)i, value);
+			return;
+		}
+	}
+	uint64_t number;
+	if (scan_says(name, "timeoutMs") && span_u64(value, MAX_TIMEOUT_MS, &number)) {
+		in->timeout_ms = (double)number;
+	} else if (scan_says(name, "logTail")) {
+		in->log_tail = span_is(value, "true");
+	}
+}
+
+static const char *text_of(const struct invoke *in, enum invoke_text which)
+{
+	return in->at[which] ? in->text.ptr + in->at[which] : NULL;
+}
+
+struct invocation *messages_invocation(const struct wire_message *m, struct buf *function)
+{
+	struct invoke in = { .text = BUF_INIT(2 * 1024 * 1024), .timeout_ms = DEFAULT_TIMEOUT_MS };
+	struct scan s;
+	struct span name, value;
+	buf_add_char(&in.text, '\0'); /* so that no text stands at 0 */
+	if (scan_open(&s, m->meta) && s.close == '}') {
+		while (scan_next(&s, &name, &value)) {
+			read_member(&in, name, value);
+		}
+	}
+	struct invocation_texts texts = { text_of(&in, REQUEST_ID), text_of(&in, ARN),
+		text_of(&in, TRACE_ID), text_of(&in, CLIENT_CONTEXT), text_of(&in, IDENTITY) };
 	struct invocation *inv = invocation_create(m->id, &texts, m->payload);
-	double timeout = json_num(meta, "timeoutMs", DEFAULT_TIMEOUT_MS);
-	inv->timeout_ms =
-		timeout >= 1 && timeout <= MAX_TIMEOUT_MS ? (unsigned)timeout : MAX_TIMEOUT_MS;
-	inv->log_tail = json_bool(meta, "logTail", false);
+	inv->timeout_ms = in.timeout_ms >= 1 ? (unsigned)in.timeout_ms : MAX_TIMEOUT_MS;
+	inv->log_tail = in.log_tail;
+	const char *named = text_of(&in, FUNCTION);
+	buf_add_str(function, named ? named : "");
+	buf_add_char(function, '\0');
+	buf_fini(&in.text);
 	return inv;
 }

@@ -13,5 +13,5 @@ void messages_chunk(struct buf *out, struct span content_type);
 void messages_log(
 	struct buf *out, const char *function, const char *request_id, enum log_kind kind);
 void messages_note(struct buf *out, const char *kind, const char *function, const char *text);
-/* The invocation that an INVOKE asks for; the caller's. */
-struct invocation *messages_invocation(const struct wire_message *m, const cJSON *meta);
+/* The invocation that an INVOKE asks for; the caller's. Appends the name of its function, and NUL. */
+struct invocation *messages_invocation(const struct wire_message *m, struct buf *function);

@@ -1,6 +1,6 @@
 #include "emulator/gateway/context.h"
 
-#include "emulator/gateway/scan.h"
+#include "proxy/base/scan.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/clock.h"
 

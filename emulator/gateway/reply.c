@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "emulator/gateway/headers.h"
-#include "emulator/gateway/scan.h"
+#include "proxy/base/scan.h"
 #include "proxy/base/alloc.h"
 #include "proxy/base/encode.h"
 

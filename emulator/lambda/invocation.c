@@ -86,9 +86,9 @@ void invocation_meta(const struct invocation *inv, const struct lambda_call *cal
 	if (call->cognito_identity.len) {
 		json_add_member(out, "identity", call->cognito_identity);
 	}
-	json_add_member_bool(out, "stream", call->on_chunk != NULL);
-	json_add_member_bool(out, "logTail", call->want_log_tail);
-	json_add_member(out, "source", span_of(inv->source));
+	if (call->want_log_tail) {
+		json_add_member_bool(out, "logTail", true);
+	}
 	buf_add_char(out, '}');
 }
 

@@ -310,7 +310,10 @@ void json_add_member_raw(struct buf *out, const char *name, struct span json)
 void json_add_member_int(struct buf *out, const char *name, int64_t value)
 {
 	json_add_name(out, name);
-	buf_addf(out, "%lld", (long long)value);
+	if (value < 0) {
+		buf_add_char(out, '-');
+	}
+	buf_add_u64(out, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void json_add_member_bool(struct buf *out, const char *name, bool value)

@@ -22,7 +22,7 @@
  *            "memory"(MB),"environment":{},"reserved"(int or -1),"logFormat","architecture","code",
  *            "metadata"(Metadata.offstage),"credentials":{"accessKeyId","secretAccessKey","sessionToken"}}
  *   INVOKE   function(name), requestId, timeoutMs, arn (with qualifier if the caller used one), traceId,
- *            clientContext(JSON text), identity(JSON text), stream(bool), logTail(bool), source
+ *            clientContext(JSON text), identity(JSON text), logTail(bool)
  *   RESULT   ok(bool), errorType, durationMs, initMs, memoryMb, logTail(base64), detail; payload: the
  *            function's result or error body. Streams end with a RESULT whose payload is empty;
  *            streamError(base64 JSON) if it broke midway

@@ -15,7 +15,8 @@ struct env_spec {
 	unsigned memory_mb;
 	const char *region;
 	const char *task_root; /* absolute */
-	const char *layers; /* folders that stand for /opt, separated by colons; NULL or "" = none */
+	const char
+		*layers; /* folders that stand for /opt, separated by colons; NULL or "" = none */
 	const char *runtime_dir; /* the bootstrap's folder */
 	const char *endpoint; /* the emulator's service URL */
 	const char *access_key_id, *secret_access_key, *session_token;

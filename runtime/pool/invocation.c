@@ -2,44 +2,49 @@
 
 #include <stdlib.h>
 
-static char *header_text(const char *s)
+static const char *add_header_text(char **at, const char *s)
 {
-	char *copy = xstrdup(s ? s : "");
-	for (char *c = copy; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f) {
-			*c = ' ';
-		}
+	char *copy = *at;
+	size_t n = s ? strlen(s) : 0;
+	for (size_t i = 0; i < n; i++) {
+		bool control = (unsigned char)s[i] < ' ' || s[i] == 0x7f;
+		copy[i] = control ? ' ' : s[i];
 	}
+	copy[n] = '\0';
+	*at += n + 1;
 	return copy;
 }
 
+/* All in one piece of memory: one for each request. */
 struct invocation *invocation_create(
 	uint64_t id, const struct invocation_texts *texts, struct span payload)
 {
-	struct invocation *inv = xalloc(sizeof *inv);
-	list_init(&inv->link);
-	inv->id = id;
 	const char *sources[] = { texts->request_id, texts->arn, texts->trace_id,
 		texts->client_context, texts->identity };
+	size_t size = sizeof(struct invocation) + payload.len;
 	for (size_t i = 0; i < COUNT_OF(sources); i++) {
-		inv->strings[i] = header_text(sources[i]);
+		size += (sources[i] ? strlen(sources[i]) : 0) + 1;
 	}
-	buf_init(&inv->payload, payload.len + 1);
-	buf_add_span(&inv->payload, payload);
-	inv->event = (struct runtime_event){ inv->strings[0], inv->strings[1], inv->strings[2],
-		inv->strings[3], inv->strings[4], 0, buf_span(&inv->payload) };
+	struct invocation *inv = xrealloc(NULL, size);
+	*inv = (struct invocation){ .id = id };
+	list_init(&inv->link);
+	char *at = inv->bytes;
+	inv->event.request_id = add_header_text(&at, texts->request_id);
+	inv->event.arn = add_header_text(&at, texts->arn);
+	inv->event.trace_id = add_header_text(&at, texts->trace_id);
+	inv->event.client_context = add_header_text(&at, texts->client_context);
+	inv->event.identity = add_header_text(&at, texts->identity);
+	inv->event.payload = span_n(at, payload.len);
+	if (payload.len) {
+		memcpy(at, payload.ptr, payload.len);
+	}
 	return inv;
 }
 
 void invocation_destroy(struct invocation *inv)
 {
-	if (!inv) {
-		return;
+	if (inv) {
+		list_remove(&inv->link);
+		free(inv);
 	}
-	list_remove(&inv->link);
-	for (size_t i = 0; i < COUNT_OF(inv->strings); i++) {
-		free(inv->strings[i]);
-	}
-	buf_fini(&inv->payload);
-	free(inv);
 }

@@ -13,8 +13,7 @@ struct invocation {
 	bool log_tail; /* the caller wants the last 4 KB of the log */
 	uint64_t queued_ns; /* monotonic; when it came */
 	struct runtime_event event; /* strings and payload are the invocation's own */
-	char *strings[5];
-	struct buf payload;
+	char bytes[];
 };
 
 struct invocation_texts {

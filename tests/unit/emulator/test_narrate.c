@@ -38,6 +38,11 @@ static void test_long_strings_and_lists_are_cut(void **state)
 	expect_short(json, shown);
 	expect_short(
 		"[1,2,3,4,5,6,7,8,9,10,11,12,13]", "[1,2,3,4,5,6,7,8,9,10,\"... 3 more items\"]");
+	/* Quotes within a string end nothing. */
+	AUTO_FREE char *quoted = xasprintf("{\"body\":\"\\\"%.*s\\\"%.*s\"}", 60, text, 88, text);
+	AUTO_FREE char *cut = xasprintf(
+		"{\"body\":\"\\\"%.*s\\\"%.*s... 50 more characters\"}", 60, text, 38, text);
+	expect_short(quoted, cut);
 }
 
 static void test_a_megabyte_is_not_printed(void **state)

@@ -1,4 +1,4 @@
-#include "emulator/gateway/scan.h"
+#include "proxy/base/scan.h"
 
 #include "proxy/base/json.h"
 

@@ -1,5 +1,5 @@
-/* Reads a function's result in one pass, without a tree: a body of megabytes is skipped over once and
- * then unescaped straight to where it goes. Unlike cJSON's trees, strings may hold NUL (\u0000).
+/* Reads JSON in one pass, without a tree: a body of megabytes is skipped over once and then unescaped
+ * straight to where it goes; what is small and comes with each request costs no allocations. Unlike cJSON's trees, strings may hold NUL (\u0000).
  * Grammar: RFC 8259, nesting at most 64. Bytes above 0x7f in strings are passed as they are. */
 #pragma once
 
