@@ -51,17 +51,27 @@ static struct deployment *deployment_at(struct list *node)
 	return container_of(node, struct entry, link)->deployment;
 }
 
-/* What struct apps asks for: the models that are there by now. */
-static const struct model *app_at(void *ctx, size_t i)
+static const struct model *nth_model(const struct emulator *e, size_t i, bool served)
 {
-	struct emulator *e = ctx;
 	LIST_FOR (node, &e->deployments) {
-		const struct model *m = deployment_model(deployment_at(node));
-		if (m && !i--) {
-			return m;
+		const struct deployment *d = deployment_at(node);
+		if (deployment_model(d) && (!served || deployment_agents(d)) && !i--) {
+			return deployment_model(d);
 		}
 	}
 	return NULL;
+}
+
+/* What struct apps asks for: the models that are there by now. */
+static const struct model *app_at(void *ctx, size_t i)
+{
+	return nth_model(ctx, i, false);
+}
+
+/* Those whose functions can run. */
+static const struct model *served_app_at(void *ctx, size_t i)
+{
+	return nth_model(ctx, i, true);
 }
 
 /* --- agents ------------------------------------------------------------------------------- */
@@ -169,6 +179,12 @@ static struct deployment *addressed(struct emulator *e, struct http_exchange *x)
 	const struct apps apps = { app_at, e };
 	addressee_read(&a, r, e->store);
 	const struct model *m = addressee_choose(&a, &apps, r->arena, &other);
+	if (other) {
+		/* One whose agents have left does not stand in the way of one that runs. */
+		const struct apps served = { served_app_at, e };
+		const struct model *running = addressee_choose(&a, &served, r->arena, &other);
+		m = running ? running : m;
+	}
 	if (other) {
 		api_error_reply(x, 409, "ResourceConflictException",
 			"function '%s' is in app '%s' at stage '%s' and in app '%s' at stage '%s': "

@@ -5,7 +5,15 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import {
+	CognitoIdentityClient,
+	DescribeIdentityCommand,
+	DescribeIdentityPoolCommand,
+	GetIdCommand,
+	ListIdentitiesCommand,
+	ListIdentityPoolsCommand,
+} from "@aws-sdk/client-cognito-identity";
+import { GetFunctionCommand, ListFunctionsCommand } from "@aws-sdk/client-lambda";
 import { chromium } from "playwright-core";
 import { background, makeHome, offstage } from "../cli-support.mjs";
 import { Aws } from "../clients.mjs";
@@ -68,8 +76,8 @@ test("several apps on one emulator", async (t) => {
 		for (const { stage } of stages) {
 			const { env } = await call(client, `Only-${stage}`);
 			assert.equal(env.STAGE, stage);
-			const { Configuration } = await aws.json(
-				...["lambda", "get-function", "--function-name", `Only-${stage}`],
+			const { Configuration } = await client.send(
+				new GetFunctionCommand({ FunctionName: `Only-${stage}` }),
 			);
 			assert.equal(Configuration.Environment.Variables.STAGE, stage);
 		}
@@ -131,38 +139,41 @@ test("several apps on one emulator", async (t) => {
 
 	await t.test("Cognito's calls of a static user reach the pool's stage", async () => {
 		assert.notEqual(stages[0].pool, stages[1].pool);
-		const { IdentityPools } = await aws.json(
-			...["cognito-identity", "list-identity-pools", "--max-results", "10"],
-		);
+		const cognito = new CognitoIdentityClient({
+			endpoint: service,
+			region: "us-east-1",
+			maxAttempts: 1,
+			credentials: USER,
+		});
+		const { IdentityPools } = await cognito.send(new ListIdentityPoolsCommand({ MaxResults: 10 }));
 		assert.deepEqual(
 			IdentityPools.map((pool) => pool.IdentityPoolId),
 			stages.map(({ pool }) => pool),
 		);
-		for (const { pool } of stages) {
-			const described = await aws.json(
-				...["cognito-identity", "describe-identity-pool", "--identity-pool-id", pool],
-			);
-			assert.equal(described.IdentityPoolId, pool);
-			const { IdentityId } = await aws.json(
-				...["cognito-identity", "get-id", "--identity-pool-id", pool],
-			);
-			const listed = await aws.json(
-				...["cognito-identity", "list-identities", "--identity-pool-id", pool],
-				...["--max-results", "10"],
+		for (const { pool: IdentityPoolId } of stages) {
+			const pool = await cognito.send(new DescribeIdentityPoolCommand({ IdentityPoolId }));
+			assert.equal(pool.IdentityPoolId, IdentityPoolId);
+			const { IdentityId } = await cognito.send(new GetIdCommand({ IdentityPoolId }));
+			const listed = await cognito.send(
+				new ListIdentitiesCommand({ IdentityPoolId, MaxResults: 10 }),
 			);
 			assert.deepEqual(
 				listed.Identities.map((identity) => identity.IdentityId),
 				[IdentityId],
 			);
-			const one = await aws.json(
-				...["cognito-identity", "describe-identity", "--identity-id", IdentityId],
-			);
+			const one = await cognito.send(new DescribeIdentityCommand({ IdentityId }));
 			assert.equal(one.IdentityId, IdentityId);
 		}
 	});
 
-	for (const { agent } of stages) {
-		assert.deepEqual(await agent.end("SIGINT"), { code: 130, signal: null });
-	}
+	const [ann, bob] = stages;
+	assert.deepEqual(await ann.agent.end("SIGINT"), { code: 130, signal: null });
+	await serve.says(/agent 1 has left/);
+
+	await t.test("a stage that nobody serves any more is not meant", async () => {
+		assert.equal((await call(client, "Both")).env.STAGE, "bob");
+	});
+
+	assert.deepEqual(await bob.agent.end("SIGINT"), { code: 130, signal: null });
 	assert.deepEqual(await serve.end("SIGTERM"), { code: 0, signal: null });
 });
