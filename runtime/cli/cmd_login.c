@@ -43,6 +43,15 @@ static void print_json(const struct client_credentials *c, bool process)
 	buf_fini(&out);
 }
 
+/* With the region, without which most clients do nothing. */
+static void print_env(const struct client_credentials *c, const char *region)
+{
+	printf("export AWS_ACCESS_KEY_ID='%s'\nexport AWS_SECRET_ACCESS_KEY='%s'\n"
+	       "export AWS_SESSION_TOKEN='%s'\nexport AWS_REGION='%s'\n"
+	       "export AWS_DEFAULT_REGION='%s'\n",
+		c->access_key, c->secret, c->token, region, region);
+}
+
 int cmd_credentials(const struct options *o)
 {
 	struct err err = ERR_INIT;
@@ -59,9 +68,7 @@ int cmd_credentials(const struct options *o)
 		return EXIT_FAILED;
 	}
 	if (env) {
-		printf("export AWS_ACCESS_KEY_ID='%s'\nexport AWS_SECRET_ACCESS_KEY='%s'\n"
-		       "export AWS_SESSION_TOKEN='%s'\n",
-			c.access_key, c.secret, c.token);
+		print_env(&c, json_str(endpoints, "region"));
 	} else {
 		print_json(&c, process);
 	}

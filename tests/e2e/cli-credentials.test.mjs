@@ -32,6 +32,10 @@ test("the commands of a running app", async (t) => {
 		assert.ok(Date.parse(process.Expiration) > Date.now());
 		const shell = await cli("credentials", "--user", "ann@example.com", "--format", "env");
 		assert.match(shell.stdout, /^export AWS_ACCESS_KEY_ID='ASIA/);
+		const caller = `eval "$1"; exec aws sts get-caller-identity --endpoint-url ${program.service}`;
+		const { code, stdout, stderr } = await run("sh", ["-c", caller, "sh", shell.stdout], { env: env(), ms: 60_000 });
+		assert.equal(code, 0, stderr);
+		assert.match(JSON.parse(stdout).Arn, /assumed-role\//);
 		const wrong = await cli("credentials", "--user", "ann@example.com", "--format", "xml");
 		assert.equal(wrong.code, 2);
 	});

@@ -53,6 +53,24 @@ test("its AWS credentials work", async () => {
 	assert.match(JSON.parse(stdout).Arn, /:user\/exec$/);
 });
 
+test("assertions: what ran, by route, function or request id", async () => {
+	const { exec } = setUp();
+	const { code, stdout, stderr } = await exec(
+		`list() { curl -sf "$AWS_ENDPOINT_URL/_offstage/invocations?$1"; echo; }
+		curl -sf "$OFFSTAGE_OUTPUT_ApiEndpoint/public?n=1" > /dev/null
+		curl -sf "$OFFSTAGE_OUTPUT_ApiEndpoint/public?n=2" > /dev/null
+		list; list route=GET%20/public; list route=GET%20/private; list function=functions/public.handler
+		list requestId=$(list limit=1 | sed 's/^\\[{"requestId":"\\([^"]*\\)".*/\\1/')`,
+	);
+	assert.equal(code, 0, stderr);
+	const [all, route, other, named, one] = stdout.trim().split("\n").map((line) => JSON.parse(line));
+	assert.deepEqual(all.map(({ event }) => event.queryStringParameters.n), ["1", "2"]);
+	assert.deepEqual([route, named, other], [all, all, []]);
+	assert.deepEqual(one, [all[1]]);
+	const [{ response, outcome, logs, durationMs }] = one;
+	assert.deepEqual([response.body, outcome, typeof logs, typeof durationMs], ["Hello stranger!", "ok", "string", "number"]);
+});
+
 test("exit codes are a shell's", async () => {
 	const { options, exec } = setUp();
 	const codes = await Promise.all([
