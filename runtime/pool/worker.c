@@ -24,6 +24,7 @@
 
 #define INIT_LIMIT_MS 10000
 #define STOP_GRACE_MS 300
+#define STOP_DELAY_MS 50 /* whoever it makes place for is answered first */
 #define LOOK_MS 100 /* at the memory, and for a debugger */
 #define INIT_ERROR_GRACE_MS 1500
 #define TAIL_BYTES 4096
@@ -365,6 +366,16 @@ static unsigned stop_grace_ms(const struct worker *w)
 	return w->inspect_port ? 0 : STOP_GRACE_MS;
 }
 
+/* It runs nothing and is to go. The death of a process is work for the kernel, so that waits. */
+static void leave(struct worker *w)
+{
+	if (w->state == IDLE && w->inspect_port == 0) {
+		timer_arm(w->timer, STOP_DELAY_MS);
+	} else {
+		end_soon(w, stop_grace_ms(w));
+	}
+}
+
 static void on_api_ready(void *ctx)
 {
 	struct worker *w = ctx;
@@ -464,7 +475,7 @@ static void on_api_over(void *ctx)
 	} else {
 		set_state(w, IDLE);
 		if (w->stopping) {
-			end_soon(w, stop_grace_ms(w));
+			leave(w);
 		}
 	}
 	w->events->on_free(w->events->ctx, w, ms);
@@ -533,6 +544,8 @@ static void on_timer(void *ctx)
 		on_run_timer(w);
 	} else if (w->state == STARTING) {
 		on_init_timer(w);
+	} else if (w->state == IDLE && w->stopping) {
+		end_soon(w, stop_grace_ms(w));
 	}
 }
 
@@ -622,7 +635,7 @@ void worker_stop(struct worker *w)
 {
 	w->stopping = true;
 	if (w->state == IDLE || (w->state == STARTING && !w->run.inv)) {
-		end_soon(w, stop_grace_ms(w));
+		leave(w);
 	}
 }
 
