@@ -2,6 +2,7 @@
 // says how many saves each does (70 make more than 1,000 in all).
 
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { get, Program, tempDir } from "../support.mjs";
@@ -26,6 +27,20 @@ test("saves are live at once", async (t) => {
 			}
 		});
 	}
+	await program.step(t, "a request amid a save waits for its end", async () => {
+		const text = "export const value = 'whole';\n";
+		for (let n = 1; n <= SAVES; n++) {
+			const fd = fs.openSync(path.join(dir, "src/steps/value.js"), "w");
+			fs.writeSync(fd, text.slice(0, 20));
+			const amid = get(`${program.api}/steps`);
+			// Sent later and answered: that one has arrived.
+			assert.equal((await get(`${program.api}/inplace`)).status, 200);
+			fs.writeSync(fd, text.slice(20));
+			fs.closeSync(fd);
+			const { status, body } = await amid;
+			assert.equal(`${status} ${body}`, "200 whole", `save ${n}`);
+		}
+	});
 	const { code } = await program.stopClean("SIGINT");
 	assert.equal(code, 130);
 });
