@@ -5,14 +5,20 @@
 #include "proxy/base/json.h"
 #include "proxy/base/list.h"
 
+#define EVENT_MAX (16u << 20)
+
+/* What is known at the start stands behind the struct, in the one piece of memory that a request costs here. */
 struct entry {
 	struct list link; /* struct history.entries, oldest first */
-	char *request_id, *function, *handler, *source, *error_type;
-	struct buf event, result, logs;
+	const char *request_id, *function, *handler, *source;
+	char *error_type; /* NULL = none */
+	struct span event;
+	struct buf result, logs;
 	int64_t started_ms;
 	double duration_ms;
 	const char *outcome; /* a literal */
 	bool ended;
+	char bytes[];
 };
 
 struct history {
@@ -29,7 +35,7 @@ struct history *history_create(void)
 
 static size_t weight(const struct entry *e)
 {
-	return sizeof *e + e->event.cap + e->result.cap + e->logs.cap;
+	return sizeof *e + e->event.len + e->result.cap + e->logs.cap;
 }
 
 static void entry_free(struct history *h, struct entry *e)
@@ -37,12 +43,7 @@ static void entry_free(struct history *h, struct entry *e)
 	list_remove(&e->link);
 	h->count--;
 	h->bytes -= weight(e);
-	free(e->request_id);
-	free(e->function);
-	free(e->handler);
-	free(e->source);
 	free(e->error_type);
-	buf_fini(&e->event);
 	buf_fini(&e->result);
 	buf_fini(&e->logs);
 	free(e);
@@ -67,17 +68,24 @@ static void trim(struct history *h)
 
 void history_start(struct history *h, const struct lambda_record *r)
 {
-	struct entry *e = xalloc(sizeof *e);
-	e->request_id = xstrdup(r->request_id);
-	e->function = xstrdup(r->function);
-	e->handler = xstrdup(r->handler);
-	e->source = xstrdup(r->source);
-	e->started_ms = r->started_ms;
-	e->outcome = "running";
-	buf_init(&e->event, 16u << 20);
+	struct span event =
+		span_n(r->event.ptr, r->event.len < EVENT_MAX ? r->event.len : EVENT_MAX);
+	size_t size = strlen(r->request_id) + strlen(r->function) + strlen(r->handler) +
+		      strlen(r->source) + 4 + event.len;
+	struct entry *e = xrealloc(NULL, sizeof *e + size);
+	*e = (struct entry){ .started_ms = r->started_ms, .outcome = "running" };
+	char *at = e->bytes;
+	e->request_id = pack_text(&at, r->request_id);
+	e->function = pack_text(&at, r->function);
+	e->handler = pack_text(&at, r->handler);
+	e->source = pack_text(&at, r->source);
+	e->event = span_n(at, event.len);
+	if (event.len) {
+		memcpy(at, event.ptr, event.len);
+	}
+	list_init(&e->link);
 	buf_init(&e->result, 16u << 20);
 	buf_init(&e->logs, HISTORY_LOG_MAX);
-	buf_add_span(&e->event, r->event);
 	list_push_back(&h->entries, &e->link);
 	h->count++;
 	h->bytes += weight(e);
@@ -131,7 +139,7 @@ void history_end(struct history *h, const struct lambda_record *r)
 	h->bytes -= weight(e);
 	buf_add_span(&e->result, r->result);
 	h->bytes += weight(e);
-	e->error_type = xstrdup(r->error_type);
+	e->error_type = *r->error_type ? xstrdup(r->error_type) : NULL;
 	e->outcome = outcome_name(r->outcome);
 	e->duration_ms = r->duration_ms;
 	e->ended = true;
@@ -181,11 +189,11 @@ static void add_entry(struct buf *out, const struct entry *e)
 	}
 	json_add_member_int(out, "startedMs", e->started_ms);
 	json_add_member(out, "outcome", span_of(e->outcome));
-	add_value(out, "event", buf_span(&e->event));
+	add_value(out, "event", e->event);
 	if (e->ended) {
 		json_add_name(out, "durationMs");
 		buf_add_fixed2(out, e->duration_ms);
-		json_add_member(out, "errorType", span_of(e->error_type));
+		json_add_member(out, "errorType", span_of(e->error_type ? e->error_type : ""));
 		add_value(out, "response", buf_span(&e->result));
 	}
 	json_add_member(out, "logs", buf_span(&e->logs));

@@ -8,15 +8,21 @@
 
 struct invocation *invocation_open(const struct lambda_call *call, const struct model_function *f)
 {
-	struct invocation *inv = xalloc(sizeof *inv);
-	char id[UUID_LEN + 1];
-	uuid_random(id);
+	char random[UUID_LEN + 1];
+	uuid_random(random);
+	const char *id = call->request_id ? call->request_id : random;
+	const char *function = f ? f->name : call->function;
+	const char *handler = f ? f->shown_handler : "";
+	const char *source = call->source ? call->source : "";
+	size_t size = strlen(id) + strlen(function) + strlen(handler) + strlen(source) + 4;
+	struct invocation *inv = xalloc(sizeof *inv + size);
 	list_init(&inv->order);
 	list_init(&inv->bucket);
-	inv->request_id = xstrdup(call->request_id ? call->request_id : id);
-	inv->function = xstrdup(f ? f->name : call->function);
-	inv->handler = xstrdup(f ? f->shown_handler : "");
-	inv->source = xstrdup(call->source ? call->source : "");
+	char *at = inv->texts;
+	inv->request_id = pack_text(&at, id);
+	inv->function = pack_text(&at, function);
+	inv->handler = pack_text(&at, handler);
+	inv->source = pack_text(&at, source);
 	inv->timeout_s = f ? f->timeout_s : 0;
 	inv->on_chunk = call->on_chunk;
 	inv->done = call->done;
@@ -30,10 +36,6 @@ void invocation_free(struct invocation *inv)
 	list_remove(&inv->order);
 	list_remove(&inv->bucket);
 	buf_fini(&inv->collected);
-	free(inv->request_id);
-	free(inv->function);
-	free(inv->handler);
-	free(inv->source);
 	free(inv->detail);
 	free(inv);
 }

@@ -37,7 +37,7 @@ struct invocation {
 	uint64_t deadline_ns; /* monotonic */
 	int64_t started_ms;
 	unsigned timeout_s;
-	char *request_id, *function, *handler, *source;
+	const char *request_id, *function, *handler, *source; /* behind the struct */
 	bool (*on_chunk)(void *ctx, struct span content_type, struct span piece);
 	lambda_done_fn done; /* NULL once the caller has gone */
 	void *ctx;
@@ -46,6 +46,7 @@ struct invocation {
 	/* For those that failed at once. */
 	enum lambda_outcome outcome;
 	char *detail;
+	char texts[];
 };
 
 /* A new one in state WAITING. f may be NULL. */

@@ -19,6 +19,7 @@
 #define AHEAD_AVERAGE_MS 5.0
 #define AHEAD_PEAK_MS 10.0
 #define AHEAD_MOST 16
+#define NEAR_MS 1.0
 #define IDLE_EXTRA_MS (60 * 1000.0)
 #define IDLE_LAST_MS (10 * 60 * 1000.0)
 
@@ -297,14 +298,40 @@ static struct seat *find_idle(const struct pool_function *f)
 	return NULL;
 }
 
-/* A busy seat that will soon be free and may have its next events already. What is sent ahead cannot be
- * called back, so only functions that have been quick without exception take part. */
+/* What is sent ahead cannot be called back, so only functions that have been quick without exception take
+ * part. */
+static bool is_quick(const struct pool_function *f)
+{
+	const struct pool_measure *m = &f->measure;
+	return f->prefetch && m->count >= AHEAD_MEASURED && m->duration <= AHEAD_AVERAGE_MS &&
+	       m->peak <= AHEAD_PEAK_MS;
+}
+
+/* A busy seat whose queue is done before it would pay to wake an idle one: a second process that takes turns
+ * with the first on the same processors makes both slower. */
+static struct seat *find_near(const struct pool_function *f)
+{
+	const struct pool_config *c = &f->pool->config;
+	if (!is_quick(f)) {
+		return NULL;
+	}
+	LIST_FOR (node, &f->seats) {
+		struct seat *s = container_of(node, struct seat, link);
+		if (s->state == SEAT_BUSY && (s->n_ahead + 1) * f->measure.duration < NEAR_MS &&
+			s->n_ahead < AHEAD_MOST && c->ops->has_room(c->ctx, s, true) &&
+			c->ops->running_ms(c->ctx, s) < NEAR_MS) {
+			return s;
+		}
+	}
+	return NULL;
+}
+
+/* A busy seat that will soon be free and may have its next events already. */
 static struct seat *find_ahead(const struct pool_function *f)
 {
 	const struct pool_config *c = &f->pool->config;
 	const struct pool_measure *m = &f->measure;
-	if (!f->prefetch || m->count < AHEAD_MEASURED || m->duration > AHEAD_AVERAGE_MS ||
-		m->peak > AHEAD_PEAK_MS) {
+	if (!is_quick(f)) {
 		return NULL;
 	}
 	/* As many as are sure to be begun within the time that one may take. */
@@ -340,7 +367,8 @@ static void dispatch(struct pool_function *f)
 {
 	count_waiting(f);
 	while (f->waiting > 0) {
-		struct seat *s = find_idle(f);
+		struct seat *s = find_near(f);
+		s = s ? s : find_idle(f);
 		if (!s && wants_seat(f) && make_place(f->pool)) {
 			if (!start_seat(f, NULL)) {
 				fail_next(f, "Runtime.InvalidEntrypoint", SPAN(""));

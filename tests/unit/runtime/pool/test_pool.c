@@ -278,6 +278,42 @@ static void the_total_is_bounded_and_idle_ones_make_room(void **state)
 	pool_function_close(other);
 }
 
+/* Two workers, both idle, of a function that takes `ms` by now; two events at once. */
+static void give_two_to_two(struct fixture *fx, double ms)
+{
+	learn(fx, 100);
+	submit(fx, fx->f);
+	submit(fx, fx->f);
+	pass(fx, 500);
+	pool_tick(fx->pool);
+	assert_int_equal(fx->started, 2);
+	ready(fx, 1);
+	finish(fx, 0, ms);
+	for (int i = 0; i < 100; i++) {
+		finish(fx, fx->workers[0]->running ? 0 : 1, ms);
+		submit(fx, fx->f);
+	}
+	finish(fx, fx->workers[0]->running ? 0 : 1, ms);
+	assert_false(fx->workers[0]->running || fx->workers[1]->running);
+	fx->ran_ahead = 0;
+	submit(fx, fx->f);
+	submit(fx, fx->f);
+}
+
+static void a_busy_worker_that_is_soon_free_is_nearer_than_an_idle_one(void **state)
+{
+	struct fixture *fx = *state;
+	give_two_to_two(fx, 0.1);
+	assert_int_equal(fx->ran_ahead, 1);
+}
+
+static void an_idle_worker_is_nearer_than_a_wait(void **state)
+{
+	struct fixture *fx = *state;
+	give_two_to_two(fx, 2);
+	assert_int_equal(fx->ran_ahead, 0);
+}
+
 static void ahead_comes_back_when_its_worker_dies(void **state)
 {
 	struct fixture *fx = *state;
@@ -420,6 +456,8 @@ int main(void)
 		TEST(quick_functions_do_not_multiply),
 		TEST(slow_functions_get_a_worker_for_each_who_waits),
 		TEST(the_total_is_bounded_and_idle_ones_make_room),
+		TEST(a_busy_worker_that_is_soon_free_is_nearer_than_an_idle_one),
+		TEST(an_idle_worker_is_nearer_than_a_wait),
 		TEST(ahead_comes_back_when_its_worker_dies),
 		TEST(one_slow_run_stops_sending_ahead),
 		TEST(new_code_means_new_workers),
