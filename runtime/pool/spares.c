@@ -10,7 +10,7 @@
 
 #define MAX_SIZES 4 /* memory sizes served; the least recently used makes room */
 #define MAX_READY 2 /* of the size used last, so that two saves in a row find one each; else 1 */
-#define REFILL_MS 50 /* the request for which one was taken goes first; then one at a time */
+#define REFILL_MS 15 /* the request for which one was taken goes first; then one at a time */
 #define MAX_FAILURES 3 /* in a row: something is wrong with node itself */
 
 /* A process that nobody has taken yet. */
