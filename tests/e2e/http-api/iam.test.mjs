@@ -88,11 +88,12 @@ function signed(url, credentials, {
 /** What the AWS CLI's own library would send; Debian's CLI has it inside. */
 async function botocoreSign(credentials, url, { method = "GET", headers = {}, body } = {}) {
 	const script = `
-import importlib, importlib.util, json, sys
-root = "botocore" if importlib.util.find_spec("botocore") else "awscli.botocore"
-SigV4Auth = importlib.import_module(root + ".auth").SigV4Auth
-AWSRequest = importlib.import_module(root + ".awsrequest").AWSRequest
-Credentials = importlib.import_module(root + ".credentials").Credentials
+import importlib.util, json, sys
+if not importlib.util.find_spec("botocore"):
+    import awscli
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 q = json.load(sys.stdin)
 r = AWSRequest(method=q["method"], url=q["url"], data=q.get("body"), headers=q["headers"])
 c = q["credentials"]
