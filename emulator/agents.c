@@ -6,7 +6,7 @@
 #include "proxy/base/list.h"
 #include "proxy/base/log.h"
 
-#define MUCH_WAITING (96u << 20) /* bytes an agent may be behind before it is worth a warning */
+#define MOST_WAITING (96u << 20) /* bytes an agent may be behind before it gets nothing more */
 
 struct agent {
 	struct list link;
@@ -118,12 +118,24 @@ size_t agents_count(const struct agents *a)
 	return n;
 }
 
+/* An agent that takes nothing, stopped or behind a slow line, must not fill our memory with what waits for it. */
+static bool keeps_up(const struct agent *agent)
+{
+	size_t waiting = bridge_peer_waiting(agent->peer);
+	if (waiting > MOST_WAITING) {
+		log_warn("emulator",
+			"%s is %zu bytes behind and gets nothing more until it has caught up",
+			bridge_peer_name(agent->peer), waiting);
+	}
+	return waiting <= MOST_WAITING;
+}
+
 static struct agent *least_busy(struct agents *a)
 {
 	struct agent *best = NULL;
 	LIST_FOR (node, &a->list) {
 		struct agent *agent = container_of(node, struct agent, link);
-		if (!best || agent->running < best->running) {
+		if ((!best || agent->running < best->running) && keeps_up(agent)) {
 			best = agent;
 		}
 	}
@@ -136,13 +148,9 @@ int agents_invoke(struct agents *a, uint64_t wire_id, struct span meta, struct s
 	if (!agent) {
 		return -ERR_UNAVAILABLE;
 	}
-	size_t waiting = bridge_peer_send(agent->peer,
+	bridge_peer_send(agent->peer,
 		&(struct wire_message){
 			.type = WIRE_INVOKE, .id = wire_id, .meta = meta, .payload = payload });
-	if (waiting > MUCH_WAITING) {
-		log_warn("emulator", "%s is %zu bytes behind", bridge_peer_name(agent->peer),
-			waiting);
-	}
 	struct flight *f = xalloc(sizeof *f);
 	f->wire_id = wire_id;
 	f->agent = agent;

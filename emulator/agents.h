@@ -19,7 +19,7 @@ bool agents_remove(struct agents *a, struct bridge_peer *p,
 struct bridge_peer *agents_any(const struct agents *a);
 size_t agents_count(const struct agents *a);
 
-/* Sends INVOKE to the least busy one. -ERR_UNAVAILABLE if there is none. */
+/* Sends INVOKE to the least busy one. -ERR_UNAVAILABLE if there is none, or each is 96 MB behind. */
 int agents_invoke(struct agents *a, uint64_t wire_id, struct span meta, struct span payload);
 /* Sends to whoever has the invocation; nobody: nothing. */
 void agents_tell(struct agents *a, uint64_t wire_id, enum wire_type type, struct span meta);

@@ -422,11 +422,10 @@ struct bridge_client *bridge_client_open(const struct bridge_client_config *c, s
 	return b;
 }
 
-size_t bridge_client_send(struct bridge_client *b, const struct wire_message *m)
+void bridge_client_send(struct bridge_client *b, const struct wire_message *m)
 {
-	size_t waiting = session_send(b->session, m);
+	session_send(b->session, m);
 	link_wake(&b->link);
-	return waiting;
 }
 
 void bridge_client_close(struct bridge_client *b, void (*done)(void *ctx), void *ctx)

@@ -31,6 +31,6 @@ struct bridge_client_config {
 
 struct bridge_client *bridge_client_open(
 	const struct bridge_client_config *c, struct err *err) MUST_CHECK;
-size_t bridge_client_send(struct bridge_client *b, const struct wire_message *m);
+void bridge_client_send(struct bridge_client *b, const struct wire_message *m);
 /* Says BYE, closes, frees when the loop let go; then done. on_gone is not called. */
 void bridge_client_close(struct bridge_client *b, void (*done)(void *ctx), void *ctx);

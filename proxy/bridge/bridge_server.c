@@ -449,13 +449,17 @@ bool bridge_server_join(struct bridge_server *s, struct link *agent)
 	return !s->closing;
 }
 
-size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
+void bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
 {
-	size_t waiting = session_send(p->session, m);
+	session_send(p->session, m);
 	if (p->link) {
 		link_wake(&p->link->link);
 	}
-	return waiting;
+}
+
+size_t bridge_peer_waiting(const struct bridge_peer *p)
+{
+	return session_waiting(p->session);
 }
 
 void bridge_peer_set_data(struct bridge_peer *p, void *data)

@@ -44,8 +44,10 @@ bool bridge_server_join(struct bridge_server *s, struct link *agent);
 /* Says BYE, closes all, frees when the loop let go; then done. */
 void bridge_server_close(struct bridge_server *s, void (*done)(void *ctx), void *ctx);
 
-/* Queues the message (bytes are copied). Returns the bytes now waiting: push back above a mark. */
-size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m);
+/* Queues the message (bytes are copied). */
+void bridge_peer_send(struct bridge_peer *p, const struct wire_message *m);
+/* The bytes that wait for it, or that it has not acknowledged: push back above a mark. */
+size_t bridge_peer_waiting(const struct bridge_peer *p);
 void bridge_peer_set_data(struct bridge_peer *p, void *data);
 void *bridge_peer_data(const struct bridge_peer *p);
 /* "agent 3 (127.0.0.1)" for lines. */

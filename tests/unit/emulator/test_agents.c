@@ -14,9 +14,15 @@
 /* A peer that writes down what it is sent: "INVOKE 1;CANCEL 1;". */
 struct bridge_peer {
 	char said[400];
+	size_t waiting;
 };
 
-size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
+size_t bridge_peer_waiting(const struct bridge_peer *p)
+{
+	return p->waiting;
+}
+
+void bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
 {
 	const char *type = m->type == WIRE_INVOKE   ? "INVOKE"
 			   : m->type == WIRE_CANCEL ? "CANCEL"
@@ -24,7 +30,6 @@ size_t bridge_peer_send(struct bridge_peer *p, const struct wire_message *m)
 						    : "?";
 	size_t at = strlen(p->said);
 	snprintf(p->said + at, sizeof p->said - at, "%s %d;", type, (int)m->id);
-	return 0;
 }
 
 const char *bridge_peer_name(const struct bridge_peer *p)
@@ -105,6 +110,23 @@ static void work_goes_to_the_least_busy(void **state)
 	expect_said(&rig->bob, "INVOKE 5;INVOKE 6;");
 }
 
+static void who_does_not_keep_up_gets_nothing_more(void **state)
+{
+	struct rig *rig = *state;
+	agents_add(rig->agents, &rig->ann);
+	agents_add(rig->agents, &rig->bob);
+	rig->ann.waiting = (96u << 20) + 1;
+	assert_int_equal(invoke(rig, 1), 0);
+	assert_int_equal(invoke(rig, 2), 0);
+	expect_said(&rig->ann, "");
+	expect_said(&rig->bob, "INVOKE 1;INVOKE 2;");
+	rig->bob.waiting = rig->ann.waiting;
+	assert_int_equal(invoke(rig, 3), -ERR_UNAVAILABLE);
+	rig->ann.waiting = 96u << 20;
+	assert_int_equal(invoke(rig, 4), 0);
+	expect_said(&rig->ann, "INVOKE 4;");
+}
+
 static void news_follow_the_invocation(void **state)
 {
 	struct rig *rig = *state;
@@ -169,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nobody_is_there),
 		TEST(work_goes_to_the_least_busy),
+		TEST(who_does_not_keep_up_gets_nothing_more),
 		TEST(news_follow_the_invocation),
 		TEST(one_that_leaves_loses_only_its_own),
 		TEST(what_is_lost_may_be_begun_anew_at_once),

@@ -23,6 +23,7 @@ struct world {
 	int adopted_fd; /* the newest bridge socket, for cutting */
 	unsigned agents, gone, server_got, client_got, welcomed, downs, ups;
 	size_t last_len;
+	uint64_t first_id; /* of what the server got */
 	char client_gone[256];
 	bool local;
 	unsigned want;
@@ -59,6 +60,7 @@ static void on_server_message(void *ctx, struct bridge_peer *p, const struct wir
 	struct world *w = ctx;
 	w->server_got++;
 	w->last_len = m->payload.len;
+	w->first_id = w->first_id ? w->first_id : m->id;
 	bridge_peer_send(p, &(struct wire_message){ .type = WIRE_INVOKE,
 				    .id = m->id,
 				    .meta = SPAN("{}"),
@@ -206,6 +208,19 @@ static void test_messages_go_both_ways(void **state)
 	assert_int_equal(w->client_got, 3);
 }
 
+static void test_six_megabytes_do_not_hold_up_a_small_message(void **state)
+{
+	struct world *w = *state;
+	open_client(w, "secret");
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	w->want = 2;
+	send_result(w, 1, 6u << 20);
+	send_result(w, 2, 10);
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	assert_int_equal(w->server_got, 2);
+	assert_int_equal(w->first_id, 2);
+}
+
 static void test_a_wrong_token_is_refused_with_words(void **state)
 {
 	struct world *w = *state;
@@ -273,12 +288,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_messages_go_both_ways, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_wrong_token_is_refused_with_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_six_megabytes_do_not_hold_up_a_small_message, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cuts_lose_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_goodbye_is_heard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages_go_both_ways, setup_local, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_wrong_token_is_refused_with_words, setup_local, teardown),
 		cmocka_unit_test_setup_teardown(test_goodbye_is_heard, setup_local, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_six_megabytes_do_not_hold_up_a_small_message, setup_local, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_dropped_agent_hears_why, setup_local, teardown),
 	};
