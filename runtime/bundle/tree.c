@@ -6,9 +6,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/file.h"
@@ -86,23 +86,10 @@ void tree_fini(struct tree *t)
 
 int tree_copy_file(const char *from, const char *to, struct err *err)
 {
-	struct stat st;
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = in < 0 || fstat(in, &st) != 0
-			  ? -1
-			  : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777);
-	ssize_t n = out < 0 ? -1 : 1;
-	while (n > 0) {
-		n = sendfile(out, in, NULL, 1u << 30);
-	}
-	int rc = n < 0 ? err_errno(err, errno, "cannot copy '%s' to '%s'", from, to) : 0;
-	if (in >= 0) {
-		close(in);
-	}
-	if (out >= 0 && close(out) != 0 && rc == 0) {
-		rc = err_errno(err, errno, "cannot write '%s'", to);
-	}
-	return rc;
+	uv_fs_t copy;
+	int rc = uv_fs_copyfile(NULL, &copy, from, to, UV_FS_COPYFILE_EXCL, NULL);
+	uv_fs_req_cleanup(&copy);
+	return rc ? err_errno(err, -rc, "cannot copy '%s' to '%s'", from, to) : 0;
 }
 
 static int copy_entry(const char *from, const char *to, struct err *err)

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/span.h"
@@ -20,23 +20,12 @@ enum way {
 
 static int copy_folder(const char *from, const char *to, enum way way, struct err *err);
 
-static int copy_file(const char *from, const char *to, const struct stat *st, struct err *err)
+static int copy_file(const char *from, const char *to, struct err *err)
 {
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out =
-		in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st->st_mode & 0777);
-	ssize_t n = out < 0 ? -1 : 1;
-	while (n > 0) {
-		n = sendfile(out, in, NULL, 1u << 30);
-	}
-	int rc = n < 0 ? err_errno(err, errno, "cannot copy '%s' to '%s'", from, to) : 0;
-	if (in >= 0) {
-		close(in);
-	}
-	if (out >= 0 && close(out) && !rc) {
-		rc = err_errno(err, errno, "cannot write '%s'", to);
-	}
-	return rc;
+	uv_fs_t copy;
+	int rc = uv_fs_copyfile(NULL, &copy, from, to, UV_FS_COPYFILE_EXCL, NULL);
+	uv_fs_req_cleanup(&copy);
+	return rc ? err_errno(err, -rc, "cannot copy '%s' to '%s'", from, to) : 0;
 }
 
 /* As it is: a relative link then points into the copy. */
@@ -73,7 +62,7 @@ static int copy_entry(
 			       ? link_to(from, to, err)
 			       : copy_folder(from, to, packages ? PACKAGES : SOURCES, err);
 	}
-	return S_ISREG(st.st_mode) ? copy_file(from, to, &st, err) : 0;
+	return S_ISREG(st.st_mode) ? copy_file(from, to, err) : 0;
 }
 
 static bool is_left_out(const char *name)
