@@ -4,11 +4,45 @@
 #include <string.h>
 #include <time.h>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/json.h"
 
-/* {"time":"2024-01-01T00:00:00.000Z","type":"platform.start","record":{"requestId":"..." */
-static void open_record(struct buf *out, int64_t now_ms, const char *type, const char *request_id)
+/* Every invocation writes this: no printf, which would cost more than the rest of its log. */
+static void add_text_report(struct buf *out, const struct platform_report *r)
 {
+	if (strcmp(r->failure, "Runtime.ExitError") == 0) {
+		buf_addf(out, "RequestId: %s Error: Runtime exited\n", r->request_id);
+	}
+	buf_add_str(out, "END RequestId: ");
+	buf_add_str(out, r->request_id);
+	buf_add_str(out, "\nREPORT RequestId: ");
+	buf_add_str(out, r->request_id);
+	buf_add_str(out, "\tDuration: ");
+	buf_add_fixed2(out, r->duration_ms);
+	buf_add_str(out, " ms\tBilled Duration: ");
+	buf_add_u64(out, (uint64_t)ceil(r->duration_ms + r->init_ms));
+	buf_add_str(out, " ms\tMemory Size: ");
+	buf_add_u64(out, r->memory_mb);
+	buf_add_str(out, " MB\tMax Memory Used: ");
+	buf_add_u64(out, r->peak_mb);
+	buf_add_str(out, " MB\t");
+	if (r->init_ms > 0) {
+		buf_add_str(out, "Init Duration: ");
+		buf_add_fixed2(out, r->init_ms);
+		buf_add_str(out, " ms\t");
+	}
+	if (strcmp(r->failure, "Sandbox.Timedout") == 0) {
+		buf_add_str(out, "Status: timeout");
+	} else if (*r->failure) {
+		buf_addf(out, "Status: error\tError Type: %s", r->failure);
+	}
+	buf_add_char(out, '\n');
+}
+
+/* {"time":"2024-01-01T00:00:00.000Z","type":"platform.start","record":{"requestId":"..." */
+static void open_record(struct buf *out, const char *type, const char *request_id)
+{
+	int64_t now_ms = clock_now_ms(&clock_system);
 	char day[32];
 	time_t seconds = (time_t)(now_ms / 1000);
 	struct tm at;
@@ -19,10 +53,9 @@ static void open_record(struct buf *out, int64_t now_ms, const char *type, const
 	json_add_member(out, "requestId", span_of(request_id));
 }
 
-void platform_log_start(
-	struct buf *out, int64_t now_ms, const char *request_id, const char *trace_id)
+static void add_json_start(struct buf *out, const char *request_id, const char *trace_id)
 {
-	open_record(out, now_ms, "start", request_id);
+	open_record(out, "start", request_id);
 	json_add_member(out, "version", SPAN("$LATEST"));
 	if (*trace_id) {
 		buf_add_str(out, ",\"tracing\":{");
@@ -40,10 +73,10 @@ static const char *status_of(const char *failure)
 							  : "error";
 }
 
-void platform_log_report(struct buf *out, int64_t now_ms, const struct platform_report *r)
+static void add_json_report(struct buf *out, const struct platform_report *r)
 {
 	const char *status = status_of(r->failure);
-	open_record(out, now_ms, "report", r->request_id);
+	open_record(out, "report", r->request_id);
 	buf_addf(out,
 		",\"metrics\":{\"durationMs\":%.3f,\"billedDurationMs\":%.0f,\"memorySizeMB\":%u,"
 		"\"maxMemoryUsedMB\":%u",
@@ -57,4 +90,26 @@ void platform_log_report(struct buf *out, int64_t now_ms, const struct platform_
 		json_add_member(out, "errorType", span_of(r->failure));
 	}
 	buf_add_str(out, "}}\n");
+}
+
+void platform_log_start(struct buf *out, enum platform_log_format format, const char *request_id,
+	const char *trace_id)
+{
+	if (format == PLATFORM_LOG_JSON) {
+		add_json_start(out, request_id, trace_id);
+	} else {
+		buf_add_str(out, "START RequestId: ");
+		buf_add_str(out, request_id);
+		buf_add_str(out, " Version: $LATEST\n");
+	}
+}
+
+void platform_log_report(
+	struct buf *out, enum platform_log_format format, const struct platform_report *report)
+{
+	if (format == PLATFORM_LOG_JSON) {
+		add_json_report(out, report);
+	} else {
+		add_text_report(out, report);
+	}
 }

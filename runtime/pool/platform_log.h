@@ -1,7 +1,13 @@
-/* What the platform logs of an invocation where the function's log format is JSON (lambda.md 3.5): one object a line. */
+/* What the platform logs of an invocation: START, END and REPORT (lambda.md 3.1), or where the function's log format is
+ * JSON one object a line (3.5). */
 #pragma once
 
 #include "proxy/base/buf.h"
+
+enum platform_log_format {
+	PLATFORM_LOG_TEXT,
+	PLATFORM_LOG_JSON
+};
 
 struct platform_report {
 	const char *request_id;
@@ -11,7 +17,8 @@ struct platform_report {
 	const char *failure; /* "" or an error type */
 };
 
-/* Both times are Unix milliseconds. */
-void platform_log_start(
-	struct buf *out, int64_t now_ms, const char *request_id, const char *trace_id);
-void platform_log_report(struct buf *out, int64_t now_ms, const struct platform_report *report);
+/* trace_id: "" = none. */
+void platform_log_start(struct buf *out, enum platform_log_format format, const char *request_id,
+	const char *trace_id);
+void platform_log_report(
+	struct buf *out, enum platform_log_format format, const struct platform_report *report);

@@ -59,7 +59,7 @@ struct worker {
 	void *owner;
 	enum worker_state state;
 	bool stopping; /* no new work; ends when what it runs is over */
-	bool json_logs;
+	enum platform_log_format log_format;
 	unsigned inspect_port; /* Node's inspector listens there; 0 = it does not */
 	uint64_t limit_ns; /* since when time counts towards the limit that holds */
 	enum worker_fate fate;
@@ -124,14 +124,9 @@ static void log_start(struct worker *w, struct buf *out)
 	if (w->run.start_logged) {
 		return;
 	}
+	const struct runtime_event *e = &w->run.inv->event;
 	w->run.start_logged = true;
-	if (w->json_logs) {
-		const struct runtime_event *e = &w->run.inv->event;
-		platform_log_start(out, clock_now_ms(&clock_system), e->request_id, e->trace_id);
-	} else {
-		buf_addf(out, "START RequestId: %s Version: $LATEST\n",
-			w->run.inv->event.request_id);
-	}
+	platform_log_start(out, w->log_format, e->request_id, e->trace_id);
 }
 
 static void on_lines(void *ctx, int stream, struct span text)
@@ -160,51 +155,13 @@ static void drain(struct worker *w)
 	lines_flush(&w->lines[CHILD_STDERR]);
 }
 
-/* As text (lambda.md 3.1). Every invocation writes this: no printf, which would cost more than the rest of its log. */
-static void add_report(struct worker *w, struct buf *out, double ms)
-{
-	const struct run *r = &w->run;
-	const char *id = r->inv->event.request_id;
-	if (strcmp(r->failure, "Runtime.ExitError") == 0) {
-		buf_addf(out, "RequestId: %s Error: Runtime exited\n", id);
-	}
-	buf_add_str(out, "END RequestId: ");
-	buf_add_str(out, id);
-	buf_add_str(out, "\nREPORT RequestId: ");
-	buf_add_str(out, id);
-	buf_add_str(out, "\tDuration: ");
-	buf_add_fixed2(out, ms);
-	buf_add_str(out, " ms\tBilled Duration: ");
-	buf_add_u64(out, (uint64_t)ceil(ms + r->init_ms));
-	buf_add_str(out, " ms\tMemory Size: ");
-	buf_add_u64(out, w->memory_mb);
-	buf_add_str(out, " MB\tMax Memory Used: ");
-	buf_add_u64(out, memory_peak_mb(&w->memory));
-	buf_add_str(out, " MB\t");
-	if (r->init_ms > 0) {
-		buf_add_str(out, "Init Duration: ");
-		buf_add_fixed2(out, r->init_ms);
-		buf_add_str(out, " ms\t");
-	}
-	if (strcmp(r->failure, "Sandbox.Timedout") == 0) {
-		buf_add_str(out, "Status: timeout");
-	} else if (*r->failure) {
-		buf_addf(out, "Status: error\tError Type: %s", r->failure);
-	}
-	buf_add_char(out, '\n');
-}
-
 static void log_end(struct worker *w, double ms)
 {
 	struct buf text = BUF_INIT(8192);
 	log_start(w, &text);
-	if (w->json_logs) {
-		struct platform_report report = { w->run.inv->event.request_id, ms, w->run.init_ms,
-			w->memory_mb, memory_peak_mb(&w->memory), w->run.failure };
-		platform_log_report(&text, clock_now_ms(&clock_system), &report);
-	} else {
-		add_report(w, &text, ms);
-	}
+	struct platform_report report = { w->run.inv->event.request_id, ms, w->run.init_ms,
+		w->memory_mb, memory_peak_mb(&w->memory), w->run.failure };
+	platform_log_report(&text, w->log_format, &report);
 	emit(w, LOG_PLATFORM, buf_span(&text));
 	buf_fini(&text);
 }
@@ -710,7 +667,7 @@ struct worker *worker_open(const struct worker_config *c, struct err *err)
 	w->events = c->events;
 	w->owner = c->owner;
 	w->inspect_port = c->inspect_port;
-	w->json_logs = c->env->json_logs;
+	w->log_format = c->env->json_logs ? PLATFORM_LOG_JSON : PLATFORM_LOG_TEXT;
 	w->function = xstrdup(c->env->function);
 	w->handler = xstrdup(c->env->handler);
 	w->memory_mb = c->env->memory_mb;
