@@ -104,7 +104,7 @@ enum invoke_text {
 struct invoke {
 	struct buf text;
 	size_t at[N_TEXTS];
-	double timeout_ms;
+	unsigned timeout_ms;
 	bool log_tail;
 };
 
@@ -127,9 +127,10 @@ static void read_member(struct invoke *in, struct span name, struct span value)
 			return;
 		}
 	}
-	uint64_t number;
-	if (scan_says(name, "timeoutMs") && span_u64(value, MAX_TIMEOUT_MS, &number)) {
-		in->timeout_ms = (double)number;
+	if (scan_says(name, "timeoutMs")) {
+		uint64_t ms;
+		bool fits = span_u64(value, MAX_TIMEOUT_MS, &ms) && ms > 0;
+		in->timeout_ms = fits ? (unsigned)ms : MAX_TIMEOUT_MS;
 	} else if (scan_says(name, "logTail")) {
 		in->log_tail = span_is(value, "true");
 	}
@@ -154,7 +155,7 @@ struct invocation *messages_invocation(const struct wire_message *m, struct buf 
 	struct invocation_texts texts = { text_of(&in, REQUEST_ID), text_of(&in, ARN),
 		text_of(&in, TRACE_ID), text_of(&in, CLIENT_CONTEXT), text_of(&in, IDENTITY) };
 	struct invocation *inv = invocation_create(m->id, &texts, m->payload);
-	inv->timeout_ms = in.timeout_ms >= 1 ? (unsigned)in.timeout_ms : MAX_TIMEOUT_MS;
+	inv->timeout_ms = in.timeout_ms;
 	inv->log_tail = in.log_tail;
 	const char *named = text_of(&in, FUNCTION);
 	buf_add_str(function, named ? named : "");

@@ -24,7 +24,9 @@
 #define DRAIN_MAX (1024 * 1024)
 #define PIPES 4 /* stdout, stderr, extra, input */
 #define INPUT 3
-#define STDIO 6 /* descriptors of the child; those that it does not have are closed in it */
+#define STDIO              \
+	(CHILD_SOCKET_FD + \
+		1) /* descriptors of the child; those that it does not have are closed in it */
 #define READ_SIZE (64 * 1024)
 
 struct child_pipe {
@@ -259,7 +261,7 @@ static int start(struct child *c, struct err *err)
 		rc = wire(c, &stdio[4], CHILD_EXTRA, err);
 	}
 	if (rc == 0 && c->config.socket) {
-		rc = pair(c, &stdio[5], err);
+		rc = pair(c, &stdio[CHILD_SOCKET_FD], err);
 	}
 	if (rc == 0) {
 		rc = spawn(c, stdio, err);

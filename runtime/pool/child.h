@@ -13,6 +13,8 @@
 
 struct child;
 
+#define CHILD_SOCKET_FD 5
+
 enum child_stream {
 	CHILD_STDOUT,
 	CHILD_STDERR,
@@ -31,7 +33,7 @@ struct child_config {
 	const char *cwd;
 	bool input; /* descriptor 3 of the child reads what child_send writes */
 	bool extra; /* descriptor 4 of the child is CHILD_EXTRA */
-	bool socket; /* descriptor 5 of the child is one end of a socket pair (child_socket) */
+	bool socket; /* CHILD_SOCKET_FD of the child is one end of a socket pair (child_socket) */
 	void *ctx;
 	/* Bytes of the child, valid for the call. */
 	void (*on_output)(void *ctx, enum child_stream stream, struct span bytes);

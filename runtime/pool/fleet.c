@@ -9,8 +9,8 @@
 #include "proxy/net/timer.h"
 #include "runtime/pool/spares.h"
 
-#define PREFETCH_TEXT "16" /* RUNTIME_MAX_AHEAD, as the bootstraps are told */
-#define RUNTIME_FD_TEXT "5" /* where child_config.socket is */
+#define TEXT_OF(number) #number
+#define AS_TEXT(macro) TEXT_OF(macro)
 #define WAITING_TICK_MS 10
 #define IDLE_TICK_MS 5000
 
@@ -153,8 +153,8 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		return NULL;
 	}
 	bool ours = f->launch.kind != LAUNCH_BINARY;
-	struct env_var tuning[] = { { "OFFSTAGE_PREFETCH", PREFETCH_TEXT },
-		{ "OFFSTAGE_RUNTIME_FD", RUNTIME_FD_TEXT } };
+	struct env_var tuning[] = { { "OFFSTAGE_PREFETCH", AS_TEXT(RUNTIME_MAX_AHEAD) },
+		{ "OFFSTAGE_RUNTIME_FD", AS_TEXT(CHILD_SOCKET_FD) } };
 	struct env_spec spec = f->spec;
 	if (ours) {
 		spec.extra = tuning;

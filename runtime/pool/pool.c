@@ -18,7 +18,7 @@
 #define AHEAD_MEASURED 20 /* invocations seen before events are sent ahead */
 #define AHEAD_AVERAGE_MS 5.0
 #define AHEAD_PEAK_MS 10.0
-#define AHEAD_MOST 16
+#define AHEAD_MOST RUNTIME_MAX_AHEAD
 #define NEAR_MS 1.0
 #define IDLE_EXTRA_MS (60 * 1000.0)
 #define IDLE_LAST_MS (10 * 60 * 1000.0)

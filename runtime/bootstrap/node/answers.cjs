@@ -6,9 +6,11 @@ const MAX_BODY = 32 * 1024 * 1024;
 const MAX_CHUNK_LINE = 1024;
 const EMPTY = Buffer.alloc(0);
 
-const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9][0-9])(?: [^\r\n]*)?$/;
-const HEADER_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*$/;
-const WHOLE_HEAD = /^HTTP\/1\.1 [1-5][0-9][0-9](?: [^\r\n]*)?(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*)*$/;
+const STATUS = /HTTP\/1\.1 [1-5][0-9][0-9](?: [^\r\n]*)?/.source;
+const HEADER = /[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*/.source;
+const STATUS_LINE = new RegExp(`^${STATUS}$`);
+const HEADER_LINE = new RegExp(`^${HEADER}$`);
+const WHOLE_HEAD = new RegExp(`^${STATUS}(?:\\r\\n${HEADER})*$`);
 const CHUNK_LINE = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\r\n]*)?$/;
 
 // The headers that are used, by their names as servers usually write them, so that the usual head needs no other
