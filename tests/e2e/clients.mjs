@@ -182,30 +182,30 @@ export async function cognito(program, operation, input) {
 
 // --- signers -----------------------------------------------------------------------------------------
 
+export const smithySigner = (credentials, service = "execute-api") =>
+	new SignatureV4({ credentials, region: "us-east-1", service, sha256: Sha256 });
+
+/** What a signer of @smithy/signature-v4 takes. */
+export function smithyRequest(url, { method = "GET", headers = {}, body } = {}) {
+	const target = new URL(url);
+	return {
+		method,
+		protocol: target.protocol,
+		hostname: target.hostname,
+		port: Number(target.port),
+		path: target.pathname,
+		query: Object.fromEntries(target.searchParams),
+		headers: { host: target.host, ...headers },
+		body,
+	};
+}
+
 /** What @smithy/signature-v4 would send; change it before sending to see it refused. */
 export async function smithySign(credentials, url, more = {}) {
-	const { method = "GET", headers = {}, body, at = new Date() } = more;
-	const target = new URL(url);
-	const signer = new SignatureV4({
-		credentials,
-		region: "us-east-1",
-		service: "execute-api",
-		sha256: Sha256,
-	});
-	const signed = await signer.sign(
-		{
-			method,
-			protocol: target.protocol,
-			hostname: target.hostname,
-			port: Number(target.port),
-			path: target.pathname,
-			query: Object.fromEntries(target.searchParams),
-			headers: { host: target.host, ...headers },
-			body,
-		},
-		{ signingDate: at },
-	);
-	return { url, method, headers: signed.headers, body };
+	const { method = "GET", body, at = new Date(), service } = more;
+	const signer = smithySigner(credentials, service);
+	const { headers } = await signer.sign(smithyRequest(url, more), { signingDate: at });
+	return { url, method, headers, body };
 }
 
 export function aws4Sign(credentials, url, { method = "GET", headers = {}, body } = {}) {

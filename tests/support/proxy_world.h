@@ -4,6 +4,17 @@
 
 #include "gateway_fakes.h"
 
+/* An app of one API with one stage. */
+#define PROXY_API(routes_, stage_)                                                          \
+	{                                                                                   \
+		.logical_id = "Api", .key = "Api", .id = "aaaaaaaaaa", .routes = (routes_), \
+		.n_routes = COUNT_OF(routes_), .stages = (stage_), .n_stages = 1            \
+	}
+#define PROXY_APP(api_)                                                            \
+	{                                                                          \
+		.region = "us-east-1", .account = "1", .apis = (api_), .n_apis = 1 \
+	}
+
 struct proxy_world {
 	uv_loop_t loop;
 	struct gateway *gateway; /* NULL once the test has closed it */

@@ -5,8 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { test } from "node:test";
-import { SignatureV4 } from "@smithy/signature-v4";
-import { Sha256 } from "@aws-crypto/sha256-js";
+import { smithySign } from "../clients.mjs";
 import { eventually, get, run, send, tempDir } from "../support.mjs";
 import { call, lambdaClient, startFunctions, stop } from "./support.mjs";
 
@@ -77,25 +76,8 @@ async function roleCredentials(client, name) {
 	};
 }
 
-async function sign(
-	credentials,
-	url,
-	{ method = "GET", headers = {}, body, service = "lambda" } = {},
-) {
-	const target = new URL(url);
-	const signer = new SignatureV4({ credentials, region: "us-east-1", service, sha256: Sha256 });
-	const signed = await signer.sign({
-		method,
-		protocol: target.protocol,
-		hostname: target.hostname,
-		port: Number(target.port),
-		path: target.pathname,
-		query: Object.fromEntries(target.searchParams),
-		headers: { host: target.host, ...headers },
-		body,
-	});
-	return { url, method, headers: signed.headers, body };
-}
+const sign = (credentials, url, more) =>
+	smithySign(credentials, url, { service: "lambda", ...more });
 
 /** Reads pieces as they come, until `enough` says so or the answer ends. */
 function pieces(url, enough) {

@@ -3,8 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Sha256 } from "@aws-crypto/sha256-js";
-import { SignatureV4 } from "@smithy/signature-v4";
+import { smithyRequest, smithySigner } from "../clients.mjs";
 import { get, send } from "../support.mjs";
 import { call, lambdaClient, startFunctions, stop } from "./support.mjs";
 
@@ -24,22 +23,7 @@ const functions = {
 	Strong: { code: "code", handler: "env.handler" },
 };
 
-const signer = (credentials) =>
-	new SignatureV4({ credentials, region: "us-east-1", service: "lambda", sha256: Sha256 });
-
-function unsigned(url, { method = "GET", headers = {}, body } = {}) {
-	const target = new URL(url);
-	return {
-		method,
-		protocol: target.protocol,
-		hostname: target.hostname,
-		port: Number(target.port),
-		path: target.pathname,
-		query: Object.fromEntries(target.searchParams),
-		headers: { host: target.host, ...headers },
-		body,
-	};
-}
+const signer = (credentials) => smithySigner(credentials, "lambda");
 
 /** A role that may do nothing, and a function's policy that lets it call the URL of Iam only. */
 const more = {
@@ -112,7 +96,7 @@ test("function URLs at their edges", async (t) => {
 	});
 
 	await step("AWS_IAM takes a presigned URL as long as it lasts", async () => {
-		const presigned = await sign.presign(unsigned(`${url("Iam")}a?b=c`), { expiresIn: 60 });
+		const presigned = await sign.presign(smithyRequest(`${url("Iam")}a?b=c`), { expiresIn: 60 });
 		const query = new URLSearchParams(presigned.query);
 		const link = `${url("Iam")}a?${query}`;
 		const good = await get(link);
@@ -122,7 +106,7 @@ test("function URLs at their edges", async (t) => {
 		const changed = await get(link.replace("b=c", "b=d"));
 		assert.equal(changed.status, 403);
 		assert.equal(changed.headers["x-amzn-errortype"], "InvalidSignatureException");
-		const old = await sign.presign(unsigned(url("Iam")), {
+		const old = await sign.presign(smithyRequest(url("Iam")), {
 			expiresIn: 60,
 			signingDate: new Date(Date.now() - 3600_000),
 		});
@@ -132,7 +116,7 @@ test("function URLs at their edges", async (t) => {
 	await step("AWS_IAM in front of a stream", async () => {
 		const target = `${url("IamStream")}described`;
 		assert.equal((await get(target)).status, 403);
-		const { headers } = await sign.sign(unsigned(target));
+		const { headers } = await sign.sign(smithyRequest(target));
 		const answer = await send({ url: target, headers });
 		assert.deepEqual([answer.status, answer.body], [418, "part1 part2"]);
 	});
@@ -143,7 +127,7 @@ test("function URLs at their edges", async (t) => {
 			["Iam", 201],
 			["IamStream", 403],
 		]) {
-			const { headers } = await weak.sign(unsigned(url(name)));
+			const { headers } = await weak.sign(smithyRequest(url(name)));
 			assert.equal((await send({ url: url(name), headers })).status, status, name);
 		}
 	});

@@ -38,16 +38,8 @@ static struct model_route routes[] = {
 		.integration = &proxy },
 };
 static struct model_stage stage = { .name = "$default", .access_log_format = "" };
-static struct model_api api = { .logical_id = "Api",
-	.key = "Api",
-	.id = "aaaaaaaaaa",
-	.routes = routes,
-	.n_routes = COUNT_OF(routes),
-	.stages = &stage,
-	.n_stages = 1 };
-static const struct model app = {
-	.region = "us-east-1", .account = "1", .apis = &api, .n_apis = 1
-};
+static struct model_api api = PROXY_API(routes, &stage);
+static const struct model app = PROXY_APP(&api);
 
 enum backend {
 	TAKES, /* answers with what it got */
