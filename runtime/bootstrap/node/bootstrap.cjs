@@ -5,8 +5,9 @@
 // that is there already, OFFSTAGE_SPARE=1 starts it before its function is known.
 
 const { RuntimeClient } = require('./client.cjs');
+const { describeFunction } = require('./context.cjs');
 const { UnhandledPromiseRejection, toBody } = require('./errors.cjs');
-const { BufferedInvocation, StreamingInvocation, describeFunction } = require('./invocation.cjs');
+const { BufferedInvocation, StreamingInvocation } = require('./invocation.cjs');
 const { highWaterMark, isStreaming, loadHandler, markStreaming } = require('./load.cjs');
 const { logError, patchConsole, writeThrough } = require('./log.cjs');
 const { HttpResponseStream } = require('./stream.cjs');

@@ -1,23 +1,13 @@
 'use strict';
-// One invocation: the context a handler sees, and the ways in which it may answer (lambda.md 2.6, 2.7).
+// One invocation: the ways in which a handler may answer (lambda.md 2.6, 2.7).
 
+const { Context } = require('./context.cjs');
 const { NodejsExit, toBody, toCause } = require('./errors.cjs');
 const { logError, setCurrent } = require('./log.cjs');
 const { ResponseStream } = require('./stream.cjs');
 
 const isPromise = (value) => typeof value?.then === 'function';
 const isGiven = (error) => error !== undefined && error !== null;
-
-function parseHeader(text, name) {
-	if (text === undefined) {
-		return undefined;
-	}
-	try {
-		return JSON.parse(text);
-	} catch (error) {
-		throw new Error(`Cannot parse ${name} as json: ${error}`);
-	}
-}
 
 function toJson(result) {
 	try {
@@ -35,35 +25,6 @@ function setTrace(trace) {
 	}
 }
 
-/** What every invocation of this process has in common. */
-function describeFunction(env) {
-	return {
-		functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
-		functionName: env.AWS_LAMBDA_FUNCTION_NAME,
-		memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-		logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
-		logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-	};
-}
-
-// Handlers see the members in this order. They are written out, not merged: that is several times faster.
-function contextOf(invocation, answers, common) {
-	return {
-		get callbackWaitsForEmptyEventLoop() {
-			return invocation.waits;
-		},
-		set callbackWaitsForEmptyEventLoop(value) {
-			invocation.waits = value;
-		},
-		...answers,
-		functionVersion: common.functionVersion,
-		functionName: common.functionName,
-		memoryLimitInMB: common.memoryLimitInMB,
-		logGroupName: common.logGroupName,
-		logStreamName: common.logStreamName,
-	};
-}
-
 class Invocation {
 	/** `done` is called when the invocation is over and the request for the next event is sent. */
 	constructor(client, event, done) {
@@ -76,17 +37,10 @@ class Invocation {
 		setCurrent(event.id, event.head.tenant);
 	}
 
-	/** What the handler's context tells of this event; throws when a header is not what it must be. */
-	describe(context) {
-		const { head, deadline, id } = this.event;
-		setTrace(head.trace);
-		context.clientContext = parseHeader(head.clientContext, 'ClientContext');
-		context.identity = parseHeader(head.identity, 'CognitoIdentity');
-		context.invokedFunctionArn = head.arn;
-		context.awsRequestId = id;
-		context.tenantId = head.tenant;
-		context.getRemainingTimeInMillis = () => deadline - Date.now();
-		return context;
+	/** The handler's context; throws when a header of the event is not what it must be. */
+	context(answers, common) {
+		setTrace(this.event.head.trace);
+		return new Context(this, answers, common);
 	}
 
 	/** The process is about to end for `error`; calls `exit` when the caller will learn of it. */
@@ -110,7 +64,7 @@ class BufferedInvocation extends Invocation {
 		this.onIdle = () => this.respondNull();
 		try {
 			const event = JSON.parse(this.event.text);
-			const context = this.describe(contextOf(this, { succeed, fail, done }, runtime.common));
+			const context = this.context({ succeed, fail, done }, runtime.common);
 			const result = runtime.handler(event, context, callback);
 			if (isPromise(result)) {
 				if (runtime.rules.mustSettle && !this.settled) {
@@ -196,7 +150,7 @@ class StreamingInvocation extends Invocation {
 		const stream = new ResponseStream(this.client, this.event.id, runtime.highWaterMark);
 		this.onIdle = () => (stream.writableFinished ? this.next() : this.client.hang());
 		try {
-			const context = this.describe(contextOf(this, {}, runtime.common));
+			const context = this.context(null, runtime.common);
 			const event = JSON.parse(this.event.text);
 			const result = runtime.handler(event, stream, context);
 			if (!isPromise(result)) {
@@ -245,4 +199,4 @@ class StreamingInvocation extends Invocation {
 	}
 }
 
-module.exports = { BufferedInvocation, StreamingInvocation, describeFunction };
+module.exports = { BufferedInvocation, StreamingInvocation };
