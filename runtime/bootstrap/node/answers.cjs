@@ -19,7 +19,7 @@ const USUAL_HEAD = new RegExp(
 	'^HTTP/1\\.1 ([1-5][0-9][0-9]) [A-Za-z]+\r\nContent-Type: [!-~]+' +
 		'(?:\r\nLambda-Runtime-Aws-Request-Id: ([!-~]+)\r\nLambda-Runtime-Deadline-Ms: ([0-9]+)' +
 		'\r\nLambda-Runtime-Invoked-Function-Arn: ([!-~]+)(?:\r\nLambda-Runtime-Trace-Id: ([!-~]+))?)?' +
-		'\r\nContent-Length: ([0-9]+)$',
+		'\r\nContent-Length: ([0-9]+)(?:\r\nConnection: keep-alive)?$',
 );
 
 // The headers that are used, by their names as servers usually write them; anything else is passed over.
