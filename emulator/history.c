@@ -10,7 +10,7 @@
 /* What is known at the start stands behind the struct, in the one piece of memory that a request costs here. */
 struct entry {
 	struct list link; /* struct history.entries, oldest first */
-	const char *request_id, *function, *handler, *source;
+	struct span request_id, function, handler, source;
 	char *error_type; /* NULL = none */
 	struct span event;
 	struct buf result, logs;
@@ -70,15 +70,15 @@ void history_start(struct history *h, const struct lambda_record *r)
 {
 	struct span event =
 		span_n(r->event.ptr, r->event.len < EVENT_MAX ? r->event.len : EVENT_MAX);
-	size_t size = strlen(r->request_id) + strlen(r->function) + strlen(r->handler) +
-		      strlen(r->source) + 4 + event.len;
+	size_t size = r->request_id.len + r->function.len + r->handler.len + r->source.len + 4 +
+		      event.len;
 	struct entry *e = xrealloc(NULL, sizeof *e + size);
 	*e = (struct entry){ .started_ms = r->started_ms, .outcome = "running" };
 	char *at = e->bytes;
-	e->request_id = pack_text(&at, r->request_id);
-	e->function = pack_text(&at, r->function);
-	e->handler = pack_text(&at, r->handler);
-	e->source = pack_text(&at, r->source);
+	e->request_id = span_pack(&at, r->request_id);
+	e->function = span_pack(&at, r->function);
+	e->handler = span_pack(&at, r->handler);
+	e->source = span_pack(&at, r->source);
 	e->event = span_n(at, event.len);
 	if (event.len) {
 		memcpy(at, event.ptr, event.len);
@@ -93,11 +93,11 @@ void history_start(struct history *h, const struct lambda_record *r)
 }
 
 /* The newest of that id: a retry has its predecessor's. Recent ones stand at the end. */
-static struct entry *find(const struct history *h, const char *request_id)
+static struct entry *find(const struct history *h, struct span request_id)
 {
 	for (struct list *node = h->entries.prev; node != &h->entries; node = node->prev) {
 		struct entry *e = container_of(node, struct entry, link);
-		if (strcmp(e->request_id, request_id) == 0) {
+		if (span_eq(e->request_id, request_id)) {
 			return e;
 		}
 	}
@@ -106,7 +106,7 @@ static struct entry *find(const struct history *h, const char *request_id)
 
 void history_log(struct history *h, const char *request_id, struct span text)
 {
-	struct entry *e = find(h, request_id);
+	struct entry *e = find(h, span_of(request_id));
 	if (e) {
 		h->bytes -= weight(e);
 		buf_add_span(&e->logs, text);
@@ -151,17 +151,16 @@ void history_end(struct history *h, const struct lambda_record *r)
 /* "API GET /private" -> "GET /private" */
 static struct span route_of(const struct entry *e)
 {
-	struct span source = span_of(e->source);
-	return span_starts(source, SPAN("API ")) ? span_n(source.ptr + 4, source.len - 4)
-						 : (struct span){ NULL, 0 };
+	return span_starts(e->source, SPAN("API ")) ? span_n(e->source.ptr + 4, e->source.len - 4)
+						    : (struct span){ NULL, 0 };
 }
 
 static bool matches(const struct entry *e, const struct history_filter *f)
 {
-	return (!f->function.ptr || span_is(f->function, e->function) ||
-		       span_is(f->function, e->handler)) &&
+	return (!f->function.ptr || span_eq(f->function, e->function) ||
+		       span_eq(f->function, e->handler)) &&
 	       (!f->route.ptr || span_eq(f->route, route_of(e))) &&
-	       (!f->request_id.ptr || span_is(f->request_id, e->request_id));
+	       (!f->request_id.ptr || span_eq(f->request_id, e->request_id));
 }
 
 static void add_value(struct buf *out, const char *name, struct span text)
@@ -180,10 +179,10 @@ static void add_value(struct buf *out, const char *name, struct span text)
 static void add_entry(struct buf *out, const struct entry *e)
 {
 	buf_add_char(out, '{');
-	json_add_member(out, "requestId", span_of(e->request_id));
-	json_add_member(out, "function", span_of(e->function));
-	json_add_member(out, "handler", span_of(e->handler));
-	json_add_member(out, "source", span_of(e->source));
+	json_add_member(out, "requestId", e->request_id);
+	json_add_member(out, "function", e->function);
+	json_add_member(out, "handler", e->handler);
+	json_add_member(out, "source", e->source);
 	if (route_of(e).ptr) {
 		json_add_member(out, "route", route_of(e));
 	}

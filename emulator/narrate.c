@@ -6,6 +6,7 @@
 #define MAX_STRING 100
 #define MAX_ITEMS 10
 #define MAX_TEXT 1500
+#define USUAL_LINE 400 /* one allocation for most */
 #define MAX_PARSED (64u << 10) /* larger results are cut as text: nobody reads them in a terminal */
 
 /* SST allows ten percent over before it cuts. */
@@ -54,29 +55,42 @@ static void shorten_value(cJSON *item)
 	}
 }
 
+/* The quote that ends the string whose inside starts at p, or NULL. */
+static const char *string_end(const char *p, const char *end)
+{
+	for (const char *from = p; (p = memchr(p, '"', (size_t)(end - p))); p++) {
+		const char *escapes = p;
+		while (escapes > from && escapes[-1] == '\\') {
+			escapes--;
+		}
+		if ((p - escapes) % 2 == 0) {
+			return p;
+		}
+	}
+	return NULL;
+}
+
 /* No string and no list in it can be one that would be cut: the usual result, shown as it is. Every request
  * passes here, and a JSON tree costs more than all the rest of its line. An escape counts as its letters,
  * and the commas of all lists together, which errs on the long side. */
 static bool surely_short(struct span json)
 {
-	size_t commas = 0, length = 0;
-	bool in_string = false;
-	for (size_t i = 0; i < json.len; i++) {
-		char c = json.ptr[i];
-		if (c == '"') {
-			in_string = !in_string;
-			length = 0;
-		} else if (in_string) {
-			length += c == '\\' ? 2 : 1;
-			i += c == '\\';
-		} else {
-			commas += c == ',';
-		}
-		if (length > MAX_STRING || commas >= MAX_ITEMS) {
-			return false;
-		}
+	const char *p = json.ptr, *end = p + json.len;
+	size_t commas = 0;
+	if (json.len > MAX_TEXT) {
+		return false;
 	}
-	return json.len <= MAX_TEXT;
+	while (p < end && commas < MAX_ITEMS) {
+		const char *inside = p + 1;
+		if (*p == '"') {
+			p = string_end(inside, end);
+			if (!p || p - inside > MAX_STRING) {
+				return false;
+			}
+		}
+		commas += *p++ == ',';
+	}
+	return commas < MAX_ITEMS;
 }
 
 void narrate_shorten(struct buf *out, struct span json)
@@ -107,10 +121,10 @@ void narrate_shorten(struct buf *out, struct span json)
 static void add_common(struct buf *b, const struct lambda_record *r)
 {
 	buf_add_char(b, '{'); /* so that the first member gets no comma; cut off again */
-	json_add_member(b, "requestId", span_of(r->request_id));
-	json_add_member(b, "function", span_of(r->function));
-	json_add_member(b, "handler", span_of(r->handler));
-	json_add_member(b, "source", span_of(r->source));
+	json_add_member(b, "requestId", r->request_id);
+	json_add_member(b, "function", r->function);
+	json_add_member(b, "handler", r->handler);
+	json_add_member(b, "source", r->source);
 }
 
 static void emit(const char *event, const struct buf *b)
@@ -122,13 +136,14 @@ void narrate_start(const struct lambda_record *r)
 {
 	struct buf b = BUF_INIT(16u << 20);
 	if (!console_is_json()) {
-		buf_add_str(&b, r->request_id);
-		buf_add_str(&b, " REQUEST ");
-		buf_add_str(&b, r->function);
-		buf_add_str(&b, " [");
-		buf_add_str(&b, r->handler);
-		buf_add_str(&b, "] invoked by ");
-		buf_add_str(&b, r->source);
+		(void)buf_reserve(&b, USUAL_LINE);
+		buf_add_span(&b, r->request_id);
+		buf_add_span(&b, SPAN(" REQUEST "));
+		buf_add_span(&b, r->function);
+		buf_add_span(&b, SPAN(" ["));
+		buf_add_span(&b, r->handler);
+		buf_add_span(&b, SPAN("] invoked by "));
+		buf_add_span(&b, r->source);
 		console_line_span(STYLE_GREY, buf_span(&b));
 		buf_fini(&b);
 		return;
@@ -143,7 +158,7 @@ static void say_error(const struct lambda_record *r)
 	struct err err = ERR_INIT;
 	AUTO_JSON cJSON *body = json_parse(r->result, &err);
 	const char *message = json_str(body, "errorMessage");
-	console_line(STYLE_RED, "%s ERROR %s: %s", r->request_id,
+	console_line(STYLE_RED, "%s ERROR %s: %s", r->request_id.ptr,
 		r->error_type[0] ? r->error_type : "Error", message ? message : "");
 	const cJSON *trace = json_array(body, "trace");
 	JSON_FOR (line, trace ? trace : json_array(body, "stackTrace")) {
@@ -183,14 +198,15 @@ void narrate_end(const struct lambda_record *r)
 		json_add_member(&b, "result", r->result);
 		emit("response", &b);
 	} else if (r->outcome == LAMBDA_OK) {
-		buf_add_str(&b, r->request_id);
-		buf_add_str(&b, " RESPONSE ");
+		(void)buf_reserve(&b, USUAL_LINE);
+		buf_add_span(&b, r->request_id);
+		buf_add_span(&b, SPAN(" RESPONSE "));
 		narrate_shorten(&b, r->result);
 		console_line_span(STYLE_GREY, buf_span(&b));
 	} else if (r->outcome == LAMBDA_FUNCTION_ERROR) {
 		say_error(r);
 	} else {
-		console_line(STYLE_RED, "%s ERROR %s %s", r->request_id, r->function,
+		console_line(STYLE_RED, "%s ERROR %s %s", r->request_id.ptr, r->function.ptr,
 			r->outcome == LAMBDA_THROTTLED ? "was throttled (reserved concurrency)"
 						       : "cannot run: no agent serves it");
 	}

@@ -32,6 +32,7 @@ struct agent {
 	struct timer *timer; /* looks at files after events, outside the drain */
 	struct buf app; /* APP's payload: the latest evaluation */
 	struct buf app_meta;
+	struct buf result_meta; /* RESULT's, while it is sent */
 	char *app_name;
 	uint64_t app_count; /* the id of the latest APP */
 	bool welcome; /* the session is up and wants APPs */
@@ -189,10 +190,11 @@ static void on_outputs(struct agent *a, const struct wire_message *m, const cJSO
 
 static void on_invoke(struct agent *a, const struct wire_message *m)
 {
-	struct buf function = BUF_INIT(64 * 1024);
-	struct invocation *inv = messages_invocation(m, &function);
-	functions_invoke(a->functions, function.ptr, inv);
-	buf_fini(&function);
+	struct buf text = BUF_INIT(2 * 1024 * 1024);
+	struct invocation_order order;
+	struct span function = messages_order(m, &order, &text);
+	functions_invoke(a->functions, function, &order);
+	buf_fini(&text);
 }
 
 static void on_message(void *ctx, const struct wire_message *m)
@@ -224,10 +226,10 @@ static void on_message(void *ctx, const struct wire_message *m)
 
 static void on_outcome(void *ctx, uint64_t id, const struct outcome *outcome)
 {
-	struct buf meta = BUF_INIT(1024 * 1024);
-	messages_result(&meta, outcome);
-	send_message(ctx, WIRE_RESULT, id, buf_span(&meta), outcome->payload);
-	buf_fini(&meta);
+	struct agent *a = ctx;
+	buf_clear(&a->result_meta);
+	messages_result(&a->result_meta, outcome);
+	send_message(a, WIRE_RESULT, id, buf_span(&a->result_meta), outcome->payload);
 }
 
 static void on_chunk(void *ctx, uint64_t id, struct span content_type, struct span piece)
@@ -347,6 +349,7 @@ static void agent_free(struct agent *a)
 	arena_destroy(a->arena);
 	buf_fini(&a->app);
 	buf_fini(&a->app_meta);
+	buf_fini(&a->result_meta);
 	free(a->app_name);
 	free(a);
 }
@@ -368,6 +371,7 @@ struct agent *agent_open(const struct agent_config *config, struct err *err)
 	}
 	buf_init(&a->app, 32 * 1024 * 1024);
 	buf_init(&a->app_meta, 64 * 1024);
+	buf_init(&a->result_meta, 1024 * 1024);
 	open_parts(a);
 	timer_arm(a->timer, 0);
 	return a;

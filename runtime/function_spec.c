@@ -7,10 +7,18 @@
 #include "runtime/pool/launch.h"
 
 #define DEFAULT_MEMORY_MB 128
+#define DEFAULT_TIMEOUT_S 3
+#define MAX_TIMEOUT_S 900
 
 static const char *text(struct arena *a, const char *s, const char *otherwise)
 {
 	return arena_strdup(a, s ? s : otherwise);
+}
+
+static unsigned read_timeout_ms(const cJSON *function)
+{
+	double s = json_num(function, "timeout", DEFAULT_TIMEOUT_S);
+	return s > 0 && s < MAX_TIMEOUT_S ? (unsigned)(s * 1000) : MAX_TIMEOUT_S * 1000;
 }
 
 static void read_variables(struct env_spec *env, struct arena *a, const cJSON *object)
@@ -99,6 +107,8 @@ int function_spec_read(struct function_spec *spec, struct arena *a, const cJSON 
 		return err_set(err, ERR_INVALID, "a function without name or handler");
 	}
 	*spec = (struct function_spec){ 0 };
+	spec->arn = text(a, json_str(function, "arn"), "");
+	spec->timeout_ms = read_timeout_ms(function);
 	spec->shown = text(a, json_str(function, "shownHandler"), handler);
 	spec->order = (struct build_order){ .function = arena_strdup(a, name),
 		.runtime = text(a, json_str(function, "runtime"), "provided"),

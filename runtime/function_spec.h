@@ -15,6 +15,8 @@ struct function_spec {
 	struct env_spec env; /* task_root and handler are the build's to set */
 	struct build_order order;
 	const char *shown; /* "functions/private.handler" as the developer wrote it */
+	const char *arn; /* without qualifier */
+	unsigned timeout_ms;
 	const char *inline_code; /* source text in the template (Code.ZipFile), or NULL */
 };
 

@@ -233,16 +233,30 @@ static void keep_all(void *ctx)
 
 /* ---- invocations ---- */
 
-void functions_invoke(struct functions *fs, const char *name, struct invocation *inv)
+static struct invocation *open_invocation(
+	const struct function *f, const struct invocation_order *order)
+{
+	struct invocation_order own = *order;
+	if (!own.arn.len) {
+		own.arn = span_of(f->spec.arn);
+	}
+	if (!own.timeout_ms) {
+		own.timeout_ms = f->spec.timeout_ms;
+	}
+	return invocation_create(&own);
+}
+
+void functions_invoke(struct functions *fs, struct span name, const struct invocation_order *order)
 {
 	struct function *f;
-	HASH_FIND_STR(fs->all, name, f);
+	HASH_FIND(hh, fs->all, name.ptr, name.len, f);
 	if (!f || fs->closing) {
-		AUTO_FREE char *message = xasprintf("Function not found: %s", name);
-		fail(fs, inv, "Sandbox.Closed", fs->closing ? "Offstage is going down" : message,
-			"");
+		AUTO_FREE char *message = xasprintf("Function not found: %.*s", SPAN_ARG(name));
+		fail(fs, invocation_create(order), "Sandbox.Closed",
+			fs->closing ? "Offstage is going down" : message, "");
 		return;
 	}
+	struct invocation *inv = open_invocation(f, order);
 	f->used = true;
 	watch_drain(fs->config.watch);
 	list_push_back(&f->late, &inv->link);

@@ -38,8 +38,8 @@ struct functions *functions_open(const struct functions_config *config);
 void functions_close(struct functions *fs, void (*done)(void *ctx), void *ctx);
 /* The OUTPUTS payload: what functions there are now. Those that did not change keep their processes. */
 void functions_update(struct functions *fs, const cJSON *outputs);
-/* Takes the invocation and answers it through on_outcome in any case. */
-void functions_invoke(struct functions *fs, const char *name, struct invocation *inv);
+/* Answers through on_outcome in any case. The order's arn, if empty, and timeout_ms, if 0, are the function's. */
+void functions_invoke(struct functions *fs, struct span name, const struct invocation_order *order);
 void functions_cancel(struct functions *fs, uint64_t id);
 /* So many bytes of the stream of invocation `id` were taken. */
 void functions_credit(struct functions *fs, uint64_t id, size_t bytes);

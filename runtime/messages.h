@@ -13,5 +13,7 @@ void messages_chunk(struct buf *out, struct span content_type);
 void messages_log(
 	struct buf *out, const char *function, const char *request_id, enum log_kind kind);
 void messages_note(struct buf *out, const char *kind, const char *function, const char *text);
-/* The invocation that an INVOKE asks for; the caller's. Appends the name of its function, and NUL. */
-struct invocation *messages_invocation(const struct wire_message *m, struct buf *function);
+/* What an INVOKE asks for: fills in the order and returns the name of the function. Both lie in the message, or, where a
+ * text has escapes, in `text`, which must be empty. */
+struct span messages_order(
+	const struct wire_message *m, struct invocation_order *order, struct buf *text);

@@ -37,7 +37,7 @@ struct invocation {
 	uint64_t deadline_ns; /* monotonic */
 	int64_t started_ms;
 	unsigned timeout_s;
-	const char *request_id, *function, *handler, *source; /* behind the struct */
+	struct span request_id, function, handler, source; /* behind the struct, NUL after each */
 	bool (*on_chunk)(void *ctx, struct span content_type, struct span piece);
 	lambda_done_fn done; /* NULL once the caller has gone */
 	void *ctx;
@@ -61,8 +61,7 @@ void invocation_meta(const struct invocation *inv, const struct lambda_call *cal
 /* What a RESULT says, with the memory it points to. */
 struct invocation_result {
 	struct lambda_result r;
-	cJSON *meta;
-	struct buf error, log_tail;
+	struct buf text, error, log_tail;
 };
 /* Reads RESULT; a result that makes no sense counts as a crash of the runtime. */
 void invocation_read_result(struct invocation *inv, struct span meta, struct span payload,

@@ -38,6 +38,7 @@ struct lambda {
 	struct list running; /* struct invocation, soonest deadline first */
 	struct list failed; /* struct invocation that ended within lambda_invoke */
 	struct list buckets[BUCKETS];
+	struct buf meta; /* INVOKE's, while it is sent */
 	uint64_t last_wire_id;
 	unsigned in_flight;
 };
@@ -204,7 +205,7 @@ static void finish_failed(struct invocation *inv)
 static void finish_late(struct invocation *inv)
 {
 	AUTO_FREE char *what = xasprintf("Task timed out after %u.00 seconds", inv->timeout_s);
-	log_debug("lambda", "%s: the agent let the deadline pass", inv->request_id);
+	log_debug("lambda", "%s: the agent let the deadline pass", inv->request_id.ptr);
 	if (inv->lambda->dispatch.cancel) {
 		inv->lambda->dispatch.cancel(inv->lambda->dispatch.ctx, inv->wire_id);
 	}
@@ -267,13 +268,12 @@ static void insert_by_deadline(struct lambda *l, struct invocation *inv)
 static void dispatch(struct lambda *l, struct invocation *inv, const struct lambda_call *call)
 {
 	const struct model_function *f = inv->slot->function;
-	struct buf meta = BUF_INIT(65536);
-	invocation_meta(inv, call, f, &meta);
+	buf_clear(&l->meta);
+	invocation_meta(inv, call, f, &l->meta);
 	inv->wire_id = ++l->last_wire_id;
-	int rc = meta.overflow ? -ERR_LIMIT
-			       : l->dispatch.send(l->dispatch.ctx, inv->wire_id, buf_span(&meta),
-					 call->payload);
-	buf_fini(&meta);
+	int rc = l->meta.overflow ? -ERR_LIMIT
+				  : l->dispatch.send(l->dispatch.ctx, inv->wire_id,
+					    buf_span(&l->meta), call->payload);
 	if (rc) {
 		inv->wire_id = 0;
 		fail(inv, LAMBDA_UNAVAILABLE,
@@ -429,6 +429,7 @@ struct lambda *lambda_create(
 	l->clock = clock;
 	l->dispatch = *dispatch;
 	l->armed_ns = NEVER;
+	buf_init(&l->meta, 65536);
 	l->timer = timer_open(loop, on_timer, l);
 	list_init(&l->running);
 	list_init(&l->failed);
@@ -454,5 +455,6 @@ void lambda_destroy(struct lambda *l)
 		free_slot(l->slots[i]);
 	}
 	free(l->slots);
+	buf_fini(&l->meta);
 	free(l);
 }

@@ -63,7 +63,7 @@ void lambda_chunk_credit(struct invocation *inv);
 
 /* What a finished invocation looks like to observers (terminal, /_offstage/invocations). */
 struct lambda_record {
-	const char *request_id, *function, *handler, *source;
+	struct span request_id, function, handler, source; /* a NUL stands behind each */
 	struct span event; /* at the start only */
 	struct span result; /* at the end only; empty after a stream */
 	enum lambda_outcome outcome; /* from here on: at the end */

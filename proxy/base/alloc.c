@@ -35,13 +35,6 @@ char *xstrdup(const char *s)
 	return xstrndup(s, strlen(s));
 }
 
-const char *pack_text(char **at, const char *text)
-{
-	const char *start = *at;
-	*at = stpcpy(*at, text) + 1;
-	return start;
-}
-
 char *xstrndup(const char *s, size_t n)
 {
 	ENSURE(n < SIZE_MAX);

@@ -16,8 +16,6 @@ void *xrealloc(void *p, size_t n) __attribute__((returns_nonnull));
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 /* A NUL-terminated copy of n bytes. */
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
-/* Copies the text, NUL and all, to *at, which moves behind it: several texts in one piece of memory. */
-const char *pack_text(char **at, const char *text);
 /* A formatted string; the caller frees it. */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 

@@ -36,6 +36,18 @@ static inline bool span_is(struct span a, const char *s)
 	return span_eq(a, span_of(s));
 }
 
+/* Copies the text and a NUL behind it to *at, which moves behind both: several texts in one piece of memory. */
+static inline struct span span_pack(char **at, struct span text)
+{
+	char *copy = *at;
+	if (text.len) {
+		memcpy(copy, text.ptr, text.len);
+	}
+	copy[text.len] = '\0';
+	*at += text.len + 1;
+	return span_n(copy, text.len);
+}
+
 /* ASCII case-insensitive, for header names, schemes and hosts; no locale. */
 bool span_ieq(struct span a, struct span b);
 bool span_iis(struct span a, const char *s);

@@ -21,11 +21,12 @@
  *            FUNCTION = {"name","arn","logicalId","stack","handler","shownHandler","runtime","timeout"(s),
  *            "memory"(MB),"environment":{},"reserved"(int or -1),"logFormat","architecture","code",
  *            "metadata"(Metadata.offstage),"credentials":{"accessKeyId","secretAccessKey","sessionToken"}}
- *   INVOKE   function(name), requestId, timeoutMs, arn (with qualifier if the caller used one), traceId,
- *            clientContext(JSON text), identity(JSON text), logTail(bool)
- *   RESULT   ok(bool), errorType, durationMs, initMs, memoryMb, logTail(base64), detail; payload: the
+ *   INVOKE   function(name), requestId, traceId, arn (if the caller used a qualifier; else it is FUNCTION's),
+ *            clientContext(JSON text), identity(JSON text), logTail(bool). Timeout: FUNCTION's
+ *   RESULT   ok(bool), durationUs(int), errorType, logTail(base64), detail; payload: the
  *            function's result or error body. Streams end with a RESULT whose payload is empty;
  *            streamError(base64 JSON) if it broke midway
+ * Each request has an INVOKE and a RESULT: they say nothing that the other half knows or does not need.
  *   CHUNK    contentType (first piece only); payload: bytes
  *   CREDIT   bytes(int)
  *   LOG      function, requestId, kind("stdout"|"stderr"|"record"); payload: text
@@ -37,7 +38,7 @@
 
 #include "proxy/base/span.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 /* name, number on the wire */
 #define WIRE_TYPES(X) \

@@ -2,41 +2,41 @@
 
 #include <stdlib.h>
 
-static const char *add_header_text(char **at, const char *s)
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+static const char *add_header_text(char **at, struct span text)
 {
 	char *copy = *at;
-	size_t n = s ? strlen(s) : 0;
-	for (size_t i = 0; i < n; i++) {
-		bool control = (unsigned char)s[i] < ' ' || s[i] == 0x7f;
-		copy[i] = control ? ' ' : s[i];
+	for (size_t i = 0; i < text.len; i++) {
+		copy[i] = is_control(text.ptr[i]) ? ' ' : text.ptr[i];
 	}
-	copy[n] = '\0';
-	*at += n + 1;
+	copy[text.len] = '\0';
+	*at += text.len + 1;
 	return copy;
 }
 
 /* All in one piece of memory: one for each request. */
-struct invocation *invocation_create(
-	uint64_t id, const struct invocation_texts *texts, struct span payload)
+struct invocation *invocation_create(const struct invocation_order *o)
 {
-	const char *sources[] = { texts->request_id, texts->arn, texts->trace_id,
-		texts->client_context, texts->identity };
-	size_t size = sizeof(struct invocation) + payload.len;
-	for (size_t i = 0; i < COUNT_OF(sources); i++) {
-		size += (sources[i] ? strlen(sources[i]) : 0) + 1;
-	}
+	size_t size = sizeof(struct invocation) + o->request_id.len + o->arn.len + o->trace_id.len +
+		      o->client_context.len + o->identity.len + 5 + o->payload.len;
 	struct invocation *inv = xrealloc(NULL, size);
-	*inv = (struct invocation){ .id = id };
+	*inv = (struct invocation){
+		.id = o->id, .timeout_ms = o->timeout_ms, .log_tail = o->log_tail
+	};
 	list_init(&inv->link);
 	char *at = inv->bytes;
-	inv->event.request_id = add_header_text(&at, texts->request_id);
-	inv->event.arn = add_header_text(&at, texts->arn);
-	inv->event.trace_id = add_header_text(&at, texts->trace_id);
-	inv->event.client_context = add_header_text(&at, texts->client_context);
-	inv->event.identity = add_header_text(&at, texts->identity);
-	inv->event.payload = span_n(at, payload.len);
-	if (payload.len) {
-		memcpy(at, payload.ptr, payload.len);
+	inv->event.request_id = add_header_text(&at, o->request_id);
+	inv->event.arn = add_header_text(&at, o->arn);
+	inv->event.trace_id = add_header_text(&at, o->trace_id);
+	inv->event.client_context = add_header_text(&at, o->client_context);
+	inv->event.identity = add_header_text(&at, o->identity);
+	inv->event.payload = span_n(at, o->payload.len);
+	if (o->payload.len) {
+		memcpy(at, o->payload.ptr, o->payload.len);
 	}
 	return inv;
 }

@@ -16,13 +16,17 @@ struct invocation {
 	char bytes[];
 };
 
-struct invocation_texts {
-	const char *request_id, *arn, *trace_id, *client_context, *identity; /* NULL counts as "" */
+/* What is asked of a function. */
+struct invocation_order {
+	uint64_t id;
+	struct span request_id, arn, trace_id, client_context, identity; /* empty = none */
+	struct span payload;
+	unsigned timeout_ms;
+	bool log_tail;
 };
 
 /* Copies the texts (control characters become blanks: they travel as header values) and the payload. */
-struct invocation *invocation_create(
-	uint64_t id, const struct invocation_texts *texts, struct span payload);
+struct invocation *invocation_create(const struct invocation_order *order);
 void invocation_destroy(struct invocation *inv);
 
 /* How an invocation ended; spans are valid for the call. */

@@ -237,7 +237,10 @@ static int setup(void **state)
 	snprintf(fx->stage_dir, sizeof fx->stage_dir, "%s/.offstage/dev", fx->dir);
 	assert_int_equal(dir_make_private(fx->stage_dir, &err), 0);
 	put_template(fx, "First");
-	put(fx, "a.js", "exports.handler = async (event) => ({ got: event.n });\n");
+	put(fx, "a.js",
+		"exports.handler = async (event, context) => ({ got: event.n, "
+		"arn: context.invokedFunctionArn, "
+		"long: context.getRemainingTimeInMillis() > 30000 });\n");
 	open_server(fx);
 	open_agent(fx);
 	*state = fx;
@@ -295,7 +298,8 @@ static void until_note(struct fixture *fx, const char *what)
 static const char OUTPUTS[] =
 	"{\"region\":\"us-east-1\",\"service\":\"http://"
 	"127.0.0.1:1\",\"functions\":[{\"name\":\"a\","
-	"\"handler\":\"a.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,\"metadata\":"
+	"\"handler\":\"a.handler\",\"runtime\":\"nodejs18.x\",\"memory\":128,\"timeout\":60,"
+	"\"arn\":\"arn:aws:lambda:us-east-1:123456789012:function:a\",\"metadata\":"
 	"{\"construct\":\"A\",\"srcPath\":\".\",\"handler\":\"a.handler\"}}]}";
 
 static void brings_the_app_and_runs_its_invocations(void **state)
@@ -306,12 +310,14 @@ static void brings_the_app_and_runs_its_invocations(void **state)
 	emulator_send(fx, WIRE_OUTPUTS, fx->app_id, "{\"ok\":true}", OUTPUTS);
 	until(fx, &fx->n_ready, 1);
 	emulator_send(fx, WIRE_INVOKE, 7,
-		"{\"function\":\"a\",\"requestId\":\"r\",\"timeoutMs\":60000}", "{\"n\":42}");
+		"{\"function\":\"a\",\"requestId\":\"r\",\"traceId\":\"t\"}", "{\"n\":42}");
 	until(fx, &fx->n_results, 1);
-	assert_string_equal(buf_cstr(&fx->result), "{\"got\":42}");
+	/* Timeout and ARN are FUNCTION's (proxy/wire/messages.h). */
+	assert_string_equal(buf_cstr(&fx->result),
+		"{\"got\":42,\"arn\":\"arn:aws:lambda:us-east-1:123456789012:function:a\","
+		"\"long\":true}");
 	assert_true(has(&fx->result_meta, "\"ok\":true"));
-	assert_true(has(&fx->result_meta, "\"durationMs\":"));
-	assert_true(has(&fx->result_meta, "\"initMs\":"));
+	assert_true(has(&fx->result_meta, "\"durationUs\":"));
 }
 
 static void an_unknown_function_is_answered(void **state)

@@ -184,13 +184,12 @@ static int tear_down(void **state)
 
 static unsigned ask(struct fixture *fx, const char *function, const char *event)
 {
-	struct invocation_texts texts = { "11111111-2222-4333-8444-555555555555", "arn", "", "",
-		"" };
-	unsigned n = ++fx->n_sent;
-	struct invocation *inv = invocation_create(n, &texts, span_of(event));
-	inv->timeout_ms = 10000;
-	functions_invoke(fx->functions, function, inv);
-	return n;
+	const struct invocation_order order = { .id = ++fx->n_sent,
+		.request_id = SPAN("11111111-2222-4333-8444-555555555555"),
+		.payload = span_of(event),
+		.timeout_ms = 10000 };
+	functions_invoke(fx->functions, span_of(function), &order);
+	return fx->n_sent;
 }
 
 static void wait_for_answers(struct fixture *fx)

@@ -132,10 +132,10 @@ static void invocations_are_filtered_by_the_query(void **state)
 	struct rig *rig = *state;
 	static const char *const ids[] = { "1", "2", "3" };
 	for (size_t i = 0; i < COUNT_OF(ids); i++) {
-		history_start(rig->history, &(struct lambda_record){ .request_id = ids[i],
-						    .function = i ? "g" : "f",
-						    .handler = "src/h.handler",
-						    .source = "API GET /a b" });
+		history_start(rig->history, &(struct lambda_record){ .request_id = span_of(ids[i]),
+						    .function = i ? SPAN("g") : SPAN("f"),
+						    .handler = SPAN("src/h.handler"),
+						    .source = SPAN("API GET /a b") });
 	}
 	static const struct {
 		const char *query;

@@ -25,10 +25,10 @@ static int teardown(void **state)
 static void start(struct history *h, const char *id, const char *function, const char *source)
 {
 	AUTO_FREE char *handler = xasprintf("src/%s.handler", function);
-	const struct lambda_record r = { .request_id = id,
-		.function = function,
-		.handler = handler,
-		.source = source,
+	const struct lambda_record r = { .request_id = span_of(id),
+		.function = span_of(function),
+		.handler = span_of(handler),
+		.source = span_of(source),
 		.event = SPAN("{\"n\": 1}"),
 		.started_ms = 1700000000000 };
 	history_start(h, &r);
@@ -36,7 +36,7 @@ static void start(struct history *h, const char *id, const char *function, const
 
 static void end(struct history *h, const char *id, enum lambda_outcome outcome, const char *result)
 {
-	const struct lambda_record r = { .request_id = id,
+	const struct lambda_record r = { .request_id = span_of(id),
 		.result = span_of(result),
 		.outcome = outcome,
 		.error_type = outcome == LAMBDA_FUNCTION_ERROR ? "Boom" : "",

@@ -187,14 +187,15 @@ static unsigned send_with(struct fixture *fx, const char *event, unsigned timeou
 {
 	char id[UUID_LEN + 1];
 	uuid_random(id);
-	unsigned n = ++fx->n_sent;
-	struct invocation_texts texts = { id, "arn:aws:lambda:us-east-1:123456789012:function:fn",
-		"Root=1-2-3", "", "" };
-	struct invocation *inv = invocation_create(n, &texts, span_of(event));
-	inv->timeout_ms = timeout_ms;
-	inv->log_tail = tail;
-	fleet_invoke(fx->function, inv);
-	return n;
+	const struct invocation_order order = { .id = ++fx->n_sent,
+		.request_id = span_of(id),
+		.arn = SPAN("arn:aws:lambda:us-east-1:123456789012:function:fn"),
+		.trace_id = SPAN("Root=1-2-3"),
+		.payload = span_of(event),
+		.timeout_ms = timeout_ms,
+		.log_tail = tail };
+	fleet_invoke(fx->function, invocation_create(&order));
+	return fx->n_sent;
 }
 
 static unsigned send_event(struct fixture *fx, const char *event)

@@ -211,7 +211,9 @@ static void names(void **state)
 		struct http_exchange *x = ask(b, "POST", target, "1");
 		assert_int_equal(b->rig->n_sent, 1);
 		AUTO_JSON cJSON *meta = json_parse(span_of(b->rig->meta[0]), NULL);
-		assert_string_equal(json_str(meta, "arn"), cases[i].arn);
+		/* Without a qualifier it is the function's own, which the agent knows. */
+		const char *arn = json_str(meta, "arn");
+		assert_string_equal(arn ? arn : ARN "f", cases[i].arn);
 		lambda_on_result(b->rig->lambda, b->rig->wire_id[0], OK_META, SPAN("1"));
 		assert_int_equal(x->status, 200);
 		/* The version, never an alias (5.1). */

@@ -160,8 +160,10 @@ static int tear_down(void **state)
 
 static void submit(struct fixture *fx, struct pool_function *f)
 {
-	struct invocation_texts texts = { "id", "", "", "", "" };
-	pool_submit(f, invocation_create(++fx->next_id, &texts, SPAN("{}")));
+	const struct invocation_order order = {
+		.id = ++fx->next_id, .request_id = SPAN("id"), .payload = SPAN("{}")
+	};
+	pool_submit(f, invocation_create(&order));
 }
 
 static void pass(struct fixture *fx, double ms)
