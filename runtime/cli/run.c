@@ -10,6 +10,7 @@
 #include "proxy/base/console.h"
 #include "proxy/base/file.h"
 #include "proxy/base/ids.h"
+#include "proxy/net/awake.h"
 #include "runtime/agent.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/endpoints.h"
@@ -28,6 +29,7 @@ struct running {
 	char *endpoints; /* path; removed at the end if it was written */
 	bool is_ready;
 	uv_signal_t signals[3];
+	struct awake *awake;
 	uv_prepare_t flusher; /* terminal output leaves soon, but not line by line */
 	uv_timer_t flush_later;
 	uint64_t window_ms; /* since when `flushes` counts */
@@ -49,6 +51,7 @@ static void on_emulator_closed(void *ctx)
 	}
 	uv_close((uv_handle_t *)&r->flusher, NULL);
 	uv_close((uv_handle_t *)&r->flush_later, NULL);
+	awake_close(r->awake);
 }
 
 static void on_agent_closed(void *ctx)
@@ -282,6 +285,7 @@ int run_app(uv_loop_t *loop, const struct run *run)
 	id_random(r.token, TOKEN_LEN, ID_URLSAFE);
 	r.endpoints = xasprintf("%s/endpoints.json", run->stage_dir ? run->stage_dir : "");
 	watch_signals(&r);
+	r.awake = awake_open(loop);
 	if (open_halves(&r, &err)) {
 		console_problem("%s", err.msg);
 		stop(&r, EXIT_FAILED);
