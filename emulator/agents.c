@@ -151,9 +151,8 @@ int agents_invoke(struct agents *a, uint64_t wire_id, struct span meta, struct s
 	bridge_peer_send(agent->peer,
 		&(struct wire_message){
 			.type = WIRE_INVOKE, .id = wire_id, .meta = meta, .payload = payload });
-	struct flight *f = xalloc(sizeof *f);
-	f->wire_id = wire_id;
-	f->agent = agent;
+	struct flight *f = xrealloc(NULL, sizeof *f);
+	*f = (struct flight){ .wire_id = wire_id, .agent = agent };
 	agent->running++;
 	HASH_ADD(hh, a->flights, wire_id, sizeof f->wire_id, f);
 	return 0;

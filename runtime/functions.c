@@ -357,7 +357,7 @@ static void on_log(void *ctx, struct fleet_function *ff, const struct invocation
 {
 	struct functions *fs = ctx;
 	fs->config.on_log(fs->config.ctx, fleet_function_name(ff), inv ? inv->id : 0,
-		inv ? inv->event.request_id : "", kind, text);
+		inv ? inv->event.request_id.ptr : "", kind, text);
 }
 
 /* ---- which functions there are ---- */

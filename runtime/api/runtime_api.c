@@ -3,7 +3,6 @@
  * so an invocation is over when one more than that has come (`settle`). */
 #include "runtime/api/runtime_api.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +17,7 @@
 #define SILENCE_MS (1000 * 1000) /* longer than any function may run */
 #define MAX_STREAM (200 * 1024 * 1024) /* of a streamed response (lambda.md 1.4) */
 #define MAX_HEADERS 8
+#define MAX_DIGITS 20
 
 enum phase {
 	INIT,
@@ -92,25 +92,35 @@ static const char *phase_name(const struct runtime_api *a)
 	return names[a->phase];
 }
 
-static void add_header(struct http_header *headers, size_t *n, const char *name, const char *value)
+static void add_header(struct http_header *headers, size_t *n, struct span name, struct span value)
 {
-	if (value && *value) {
-		headers[(*n)++] = (struct http_header){ span_of(name), span_of(value) };
+	if (value.len) {
+		headers[(*n)++] = (struct http_header){ name, value };
 	}
+}
+
+static struct span decimal(char out[MAX_DIGITS], int64_t value)
+{
+	char *end = out + MAX_DIGITS, *p = end;
+	do {
+		*--p = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return span_n(p, (size_t)(end - p));
 }
 
 static void reply_event(struct http_exchange *x, const struct runtime_event *e)
 {
-	char deadline[24];
-	snprintf(deadline, sizeof deadline, "%" PRId64, e->deadline_ms);
+	char digits[MAX_DIGITS];
+	struct span deadline = decimal(digits, e->deadline_ms);
 	struct http_header headers[MAX_HEADERS] = { json_type };
 	size_t n = 1;
-	add_header(headers, &n, "Lambda-Runtime-Aws-Request-Id", e->request_id);
-	add_header(headers, &n, "Lambda-Runtime-Deadline-Ms", deadline);
-	add_header(headers, &n, "Lambda-Runtime-Invoked-Function-Arn", e->arn);
-	add_header(headers, &n, "Lambda-Runtime-Trace-Id", e->trace_id);
-	add_header(headers, &n, "Lambda-Runtime-Client-Context", e->client_context);
-	add_header(headers, &n, "Lambda-Runtime-Cognito-Identity", e->identity);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Aws-Request-Id"), e->request_id);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Deadline-Ms"), deadline);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Invoked-Function-Arn"), e->arn);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Trace-Id"), e->trace_id);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Client-Context"), e->client_context);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Cognito-Identity"), e->identity);
 	struct http_reply reply = { 200, headers, n, e->payload };
 	http_reply(x, &reply);
 }
@@ -132,9 +142,8 @@ static void on_parked_gone(void *ctx)
 
 static void park(struct runtime_api *a, struct http_exchange *x)
 {
-	struct parked *p = xalloc(sizeof *p);
-	p->api = a;
-	p->exchange = x;
+	struct parked *p = xrealloc(NULL, sizeof *p);
+	*p = (struct parked){ .api = a, .exchange = x };
 	list_push_back(&a->parked, &p->link);
 	a->n_parked++;
 	http_on_gone(x, on_parked_gone, p);
@@ -214,7 +223,7 @@ static void handle_next(struct runtime_api *a, struct http_exchange *x)
 static bool may_answer(
 	struct runtime_api *a, struct http_exchange *x, struct span id, const char *to, bool tell)
 {
-	bool known = a->current && span_is(id, a->current->request_id);
+	bool known = a->current && span_eq(id, a->current->request_id);
 	if (known && a->phase == RUNNING) {
 		return true;
 	}
@@ -237,8 +246,7 @@ static void accept_result(
 {
 	a->phase = ANSWERED;
 	if (route == ROUTE_RESPONSE) {
-		struct span type = http_header_get(http_request(x), "Content-Type");
-		a->config.on_response(a->config.ctx, type, body);
+		a->config.on_response(a->config.ctx, body);
 	} else {
 		a->config.on_error(a->config.ctx, error_type(x), body);
 	}

@@ -23,13 +23,13 @@ struct runtime_api;
 #define RUNTIME_MAX_PAYLOAD 6291556
 #define RUNTIME_MAX_AHEAD 16
 
-/* What GET next answers (lambda.md 1.2). Empty strings are left out. No CR, LF or NUL in any of them. */
+/* What GET next answers (lambda.md 1.2). Empty texts are left out. No CR, LF or NUL in any of them. */
 struct runtime_event {
-	const char *request_id;
-	const char *arn;
-	const char *trace_id;
-	const char *client_context; /* JSON text */
-	const char *identity; /* JSON text */
+	struct span request_id;
+	struct span arn;
+	struct span trace_id;
+	struct span client_context; /* JSON text */
+	struct span identity; /* JSON text */
 	int64_t deadline_ms; /* Unix time */
 	struct span payload;
 };
@@ -46,7 +46,7 @@ struct runtime_api_config {
 	/* POST init/error; `type` is the error type header's value, maybe empty. */
 	void (*on_init_error)(void *ctx, struct span type, struct span body);
 	/* A whole result. */
-	void (*on_response)(void *ctx, struct span content_type, struct span body);
+	void (*on_response)(void *ctx, struct span body);
 	void (*on_error)(void *ctx, struct span type, struct span body);
 	/* The result is above RUNTIME_MAX_PAYLOAD, or its response mode is unknown: the process was told, the
 	 * invocation has failed with this type and message. */

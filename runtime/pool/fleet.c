@@ -214,7 +214,8 @@ static void op_fail(void *ctx, struct pool_function *pooled, struct invocation *
 	struct buf made = BUF_INIT(4096);
 	if (body.len == 0) {
 		char message[640];
-		snprintf(message, sizeof message, "RequestId: %s Error: %s", inv->event.request_id,
+		snprintf(message, sizeof message, "RequestId: %s Error: %s",
+			inv->event.request_id.ptr,
 			fl->closing           ? "Offstage is going down"
 			: *f->start_error.msg ? f->start_error.msg
 					      : "The function was removed");

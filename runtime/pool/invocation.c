@@ -7,7 +7,8 @@ static bool is_control(char c)
 	return (unsigned char)c < ' ' || c == 0x7f;
 }
 
-static const char *add_header_text(char **at, struct span text)
+/* A NUL stands behind it. */
+static struct span add_header_text(char **at, struct span text)
 {
 	char *copy = *at;
 	for (size_t i = 0; i < text.len; i++) {
@@ -15,7 +16,7 @@ static const char *add_header_text(char **at, struct span text)
 	}
 	copy[text.len] = '\0';
 	*at += text.len + 1;
-	return copy;
+	return span_n(copy, text.len);
 }
 
 /* All in one piece of memory: one for each request. */

@@ -12,7 +12,7 @@ struct invocation {
 	unsigned timeout_ms;
 	bool log_tail; /* the caller wants the last 4 KB of the log */
 	uint64_t queued_ns; /* monotonic; when it came */
-	struct runtime_event event; /* strings and payload are the invocation's own */
+	struct runtime_event event; /* texts, a NUL behind each, and payload are its own */
 	char bytes[];
 };
 
@@ -36,8 +36,6 @@ struct outcome {
 	struct span payload; /* empty after a stream */
 	struct span stream_error; /* base64 JSON of a stream that broke midway, else empty */
 	double duration_ms;
-	double init_ms; /* of a cold start, else 0 */
-	unsigned memory_mb; /* peak so far, 0 if unknown */
 	struct span log_tail; /* text, if log_tail was asked for */
 	const char *detail; /* for the developer, "" if nothing to add */
 };

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proxy/base/clock.h"
-
 #define FRESH_NS 1000000000u
 #define MAX_FAMILY 256
 
@@ -115,11 +113,10 @@ static void read_peak(struct memory_peak *m)
 	}
 }
 
-unsigned memory_peak_mb(struct memory_peak *m)
+unsigned memory_peak_mb(struct memory_peak *m, uint64_t now_ns)
 {
-	uint64_t now = clock_mono_ns(&clock_system);
-	if (m->read_ns == 0 || now - m->read_ns > FRESH_NS) {
-		m->read_ns = now;
+	if (m->read_ns == 0 || now_ns - m->read_ns > FRESH_NS) {
+		m->read_ns = now_ns;
 		read_peak(m);
 	}
 	return m->mb;

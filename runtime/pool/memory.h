@@ -15,5 +15,5 @@ struct memory_peak {
 unsigned memory_above_mb(int pid, unsigned limit_mb);
 void memory_peak_init(struct memory_peak *m, int pid);
 /* Megabytes, rounded up; the last known value when the process is gone; 0 if never known. Read at most once a second,
- * since reading it costs more than a short invocation. */
-unsigned memory_peak_mb(struct memory_peak *m);
+ * since reading it costs more than a short invocation. `now_ns` is monotonic. */
+unsigned memory_peak_mb(struct memory_peak *m, uint64_t now_ns);

@@ -10,15 +10,15 @@ enum platform_log_format {
 };
 
 struct platform_report {
-	const char *request_id;
+	struct span request_id; /* a NUL behind it */
 	double duration_ms;
 	double init_ms; /* of a cold start, else 0 */
 	unsigned memory_mb, peak_mb;
 	const char *failure; /* "" or an error type */
 };
 
-/* trace_id: "" = none. */
-void platform_log_start(struct buf *out, enum platform_log_format format, const char *request_id,
-	const char *trace_id);
+/* trace_id: empty = none. */
+void platform_log_start(struct buf *out, enum platform_log_format format, struct span request_id,
+	struct span trace_id);
 void platform_log_report(
 	struct buf *out, enum platform_log_format format, const struct platform_report *report);

@@ -30,6 +30,8 @@
 #define INIT_ERROR_GRACE_MS 1500
 #define TAIL_BYTES 4096
 #define TAIL_MAX (512 * 1024)
+#define LOG_MAX 8192 /* of what the platform says of one invocation */
+#define USUAL_LOG 480 /* one allocation for most */
 
 enum worker_state {
 	STARTING,
@@ -62,6 +64,7 @@ struct worker {
 	enum platform_log_format log_format;
 	unsigned inspect_port; /* Node's inspector listens there; 0 = it does not */
 	uint64_t limit_ns; /* since when time counts towards the limit that holds */
+	uint64_t due_ns; /* when the timer fires; 0 = not armed */
 	enum worker_fate fate;
 	struct runtime_api *api;
 	struct child *child;
@@ -79,9 +82,19 @@ struct worker {
 	struct buf init_error;
 };
 
+static uint64_t now_ns(void)
+{
+	return clock_mono_ns(&clock_system);
+}
+
+static double ms_between(uint64_t from_ns, uint64_t to_ns)
+{
+	return (double)(to_ns - from_ns) / 1e6;
+}
+
 static double ms_since(uint64_t ns)
 {
-	return (double)(clock_mono_ns(&clock_system) - ns) / 1e6;
+	return ms_between(ns, now_ns());
 }
 
 static void set_state(struct worker *w, enum worker_state to)
@@ -133,7 +146,7 @@ static void on_lines(void *ctx, int stream, struct span text)
 {
 	struct worker *w = ctx;
 	if (w->run.inv && !w->run.start_logged) {
-		struct buf start = BUF_INIT(1024);
+		struct buf start = BUF_INIT(LOG_MAX);
 		log_start(w, &start);
 		emit(w, LOG_PLATFORM, buf_span(&start));
 		buf_fini(&start);
@@ -155,12 +168,13 @@ static void drain(struct worker *w)
 	lines_flush(&w->lines[CHILD_STDERR]);
 }
 
-static void log_end(struct worker *w, double ms)
+static void log_end(struct worker *w, uint64_t end_ns, double ms)
 {
-	struct buf text = BUF_INIT(8192);
+	struct buf text = BUF_INIT(LOG_MAX);
+	(void)buf_reserve(&text, USUAL_LOG);
 	log_start(w, &text);
 	struct platform_report report = { w->run.inv->event.request_id, ms, w->run.init_ms,
-		w->memory_mb, memory_peak_mb(&w->memory), w->run.failure };
+		w->memory_mb, memory_peak_mb(&w->memory, end_ns), w->run.failure };
 	platform_log_report(&text, w->log_format, &report);
 	emit(w, LOG_PLATFORM, buf_span(&text));
 	buf_fini(&text);
@@ -181,13 +195,13 @@ static void log_init_timeout(struct worker *w)
 static void deliver(struct worker *w, bool ok, const char *type, struct span body)
 {
 	struct run *r = &w->run;
+	uint64_t now = now_ns();
+	(void)memory_peak_mb(&w->memory, now); /* the process may be gone when REPORT is written */
 	struct outcome o = { .ok = ok,
 		.error_type = type,
 		.payload = r->streaming ? SPAN("") : body,
 		.stream_error = r->streaming ? body : SPAN(""),
-		.duration_ms = ms_since(r->started_ns),
-		.init_ms = r->init_ms,
-		.memory_mb = memory_peak_mb(&w->memory),
+		.duration_ms = ms_between(r->started_ns, now),
 		.detail = "" };
 	if (r->inv->log_tail) {
 		size_t n = r->tail.len < TAIL_BYTES ? r->tail.len : TAIL_BYTES;
@@ -241,13 +255,12 @@ static void answer_failure(struct worker *w, const char *type, const char *messa
 }
 
 /* The invocation is over: log, the answer if it waited for that, memory. */
-static double finish_run(struct worker *w)
+static double finish_run(struct worker *w, uint64_t end_ns)
 {
 	struct run *r = &w->run;
-	double ms = ms_since(r->started_ns);
-	timer_stop(w->timer);
+	double ms = ms_between(r->started_ns, end_ns);
 	drain(w);
-	log_end(w, ms);
+	log_end(w, end_ns, ms);
 	if (r->held) {
 		deliver(w, r->held_ok, r->held_type, buf_span(&r->held_body));
 		buf_fini(&r->held_body);
@@ -264,22 +277,37 @@ static double finish_run(struct worker *w)
 static bool is_late(struct worker *w, unsigned limit_ms)
 {
 	if (w->inspect_port && debugger_attached(w->inspect_port)) {
-		w->limit_ns = clock_mono_ns(&clock_system);
+		w->limit_ns = now_ns();
 		return false;
 	}
 	return ms_since(w->limit_ns) >= limit_ms;
 }
 
-/* Until the time is up or for the next look. */
-static void arm_limit(struct worker *w, unsigned limit_ms)
+static void arm(struct worker *w, uint64_t now, uint64_t ms)
 {
-	double left = limit_ms - ms_since(w->limit_ns);
-	if (w->inspect_port || w->run.inv) {
-		left = fmin(left, LOOK_MS);
-	}
-	timer_arm(w->timer, left > 0 ? (uint64_t)ceil(left) : 0);
+	w->due_ns = now + ms * 1000000;
+	timer_arm(w->timer, ms);
 }
 
+static void disarm(struct worker *w)
+{
+	w->due_ns = 0;
+	timer_stop(w->timer);
+}
+
+/* Until the time is up or for the next look. */
+static void arm_limit(struct worker *w, uint64_t now, unsigned limit_ms)
+{
+	double used = ms_between(w->limit_ns, now);
+	double left = limit_ms - used;
+	if (w->inspect_port || w->run.inv) {
+		left = fmin(left, LOOK_MS - fmod(used, LOOK_MS));
+	}
+	arm(w, now, left > 0 ? (uint64_t)ceil(left) : 0);
+}
+
+/* A timer that an invocation before this one left running, and that fires early enough, serves this one too:
+ * quick ones need not touch it. */
 static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
 {
 	w->run = (struct run){
@@ -288,7 +316,10 @@ static void begin(struct worker *w, struct invocation *inv, uint64_t started_ns)
 	w->init_ms = 0;
 	buf_init(&w->run.tail, TAIL_MAX);
 	w->limit_ns = started_ns;
-	arm_limit(w, inv->timeout_ms);
+	unsigned first_ms = inv->timeout_ms < LOOK_MS ? inv->timeout_ms : LOOK_MS;
+	if (!w->due_ns || w->due_ns > started_ns + first_ms * UINT64_C(1000000)) {
+		arm_limit(w, started_ns, inv->timeout_ms);
+	}
 }
 
 static void stamp_deadline(struct invocation *inv, double used_ms)
@@ -303,7 +334,7 @@ void worker_run(struct worker *w, struct invocation *inv)
 	stamp_deadline(inv, 0);
 	if (w->state == IDLE) {
 		set_state(w, BUSY);
-		begin(w, inv, clock_mono_ns(&clock_system));
+		begin(w, inv, now_ns());
 	} else {
 		list_push_back(&w->ahead, &inv->link);
 	}
@@ -328,7 +359,7 @@ static unsigned stop_grace_ms(const struct worker *w)
 static void leave(struct worker *w)
 {
 	if (w->state == IDLE && w->inspect_port == 0) {
-		timer_arm(w->timer, STOP_DELAY_MS);
+		arm(w, now_ns(), STOP_DELAY_MS);
 	} else {
 		end_soon(w, stop_grace_ms(w));
 	}
@@ -348,7 +379,7 @@ static void on_api_ready(void *ctx)
 		stamp_deadline(w->run.inv, init_ms);
 		runtime_api_deliver(w->api, &w->run.inv->event);
 	} else {
-		timer_stop(w->timer);
+		disarm(w);
 		w->init_ms = init_ms;
 	}
 	w->events->on_ready(w->events->ctx, w, init_ms);
@@ -363,13 +394,12 @@ static void on_api_init_error(void *ctx, struct span type, struct span body)
 	buf_add_span(&w->init_error, body);
 	/* It ends by itself; if not, it is helped. */
 	if (w->state == STARTING) {
-		timer_arm(w->timer, INIT_ERROR_GRACE_MS);
+		arm(w, now_ns(), INIT_ERROR_GRACE_MS);
 	}
 }
 
-static void on_api_response(void *ctx, struct span content_type, struct span body)
+static void on_api_response(void *ctx, struct span body)
 {
-	(void)content_type;
 	answer(ctx, true, "", body);
 }
 
@@ -424,12 +454,13 @@ static void on_api_over(void *ctx)
 	if (w->state != BUSY) {
 		return;
 	}
-	double ms = finish_run(w);
+	uint64_t now = now_ns();
+	double ms = finish_run(w, now);
 	struct list *next = list_first(&w->ahead);
 	if (next) {
 		/* Its time starts now that the process can start it (design 10). */
 		list_remove(next);
-		begin(w, container_of(next, struct invocation, link), clock_mono_ns(&clock_system));
+		begin(w, container_of(next, struct invocation, link), now);
 	} else {
 		set_state(w, IDLE);
 		if (w->stopping) {
@@ -443,14 +474,14 @@ static void time_out(struct worker *w)
 {
 	char message[128];
 	snprintf(message, sizeof message, "RequestId: %s Error: Task timed out after %.2f seconds",
-		w->run.inv->event.request_id, w->run.inv->timeout_ms / 1000.0);
+		w->run.inv->event.request_id.ptr, w->run.inv->timeout_ms / 1000.0);
 	end_soon(w, 0);
 	w->fate = FATE_DIED;
 	drain(w);
 	answer_failure(w, "Sandbox.Timedout", message);
 	/* The process cannot spin any more, and what it may still have sent must not be heard. */
 	runtime_api_close(TAKE(w->api));
-	finish_run(w);
+	finish_run(w, now_ns());
 }
 
 /* What the cloud's kernel would do; the exit is the answer. */
@@ -459,7 +490,7 @@ static void kill_greedy(struct worker *w, unsigned mb)
 	char text[128];
 	int n = snprintf(text, sizeof text,
 		"RequestId: %s Error: killed, its %u MB are more than the function's %u MB\n",
-		w->run.inv->event.request_id, mb, w->memory_mb);
+		w->run.inv->event.request_id.ptr, mb, w->memory_mb);
 	emit(w, LOG_PLATFORM, span_n(text, (size_t)n));
 	w->greedy = true;
 	child_stop(w->child, 0);
@@ -471,11 +502,13 @@ static void on_run_timer(struct worker *w)
 		time_out(w);
 		return;
 	}
-	unsigned mb = memory_above_mb(worker_pid(w), w->memory_mb);
+	uint64_t now = now_ns();
+	bool look = ms_between(w->run.started_ns, now) >= LOOK_MS;
+	unsigned mb = look ? memory_above_mb(worker_pid(w), w->memory_mb) : 0;
 	if (mb > 0) {
 		kill_greedy(w, mb);
 	} else {
-		arm_limit(w, w->run.inv->timeout_ms);
+		arm_limit(w, now, w->run.inv->timeout_ms);
 	}
 }
 
@@ -487,7 +520,7 @@ static void on_init_timer(struct worker *w)
 		return;
 	}
 	if (!is_late(w, INIT_LIMIT_MS)) {
-		arm_limit(w, INIT_LIMIT_MS);
+		arm_limit(w, now_ns(), INIT_LIMIT_MS);
 		return;
 	}
 	w->fate = FATE_INIT_TIMEOUT;
@@ -498,6 +531,7 @@ static void on_init_timer(struct worker *w)
 static void on_timer(void *ctx)
 {
 	struct worker *w = ctx;
+	w->due_ns = 0;
 	if (w->run.inv) {
 		on_run_timer(w);
 	} else if (w->state == STARTING) {
@@ -526,7 +560,7 @@ static void exit_message(
 {
 	char reason[96];
 	exit_reason(end, reason, sizeof reason);
-	snprintf(out, size, "RequestId: %s Error: %s", w->run.inv->event.request_id, reason);
+	snprintf(out, size, "RequestId: %s Error: %s", w->run.inv->event.request_id.ptr, reason);
 }
 
 static void answer_exit(struct worker *w, const struct child_end *end)
@@ -571,7 +605,7 @@ static void on_child_ended(void *ctx, const struct child_end *end)
 	char reason[96] = "";
 	if (w->run.inv) {
 		answer_exit(w, end);
-		finish_run(w);
+		finish_run(w, now_ns());
 		w->fate = FATE_DIED;
 	} else if (starting || w->fate == FATE_INIT_FAILED) {
 		if (!w->init_error_type) {
@@ -682,14 +716,14 @@ struct worker *worker_open(const struct worker_config *c, struct err *err)
 		worker_free(w);
 		return NULL;
 	}
-	w->spawned_ns = clock_mono_ns(&clock_system);
+	w->spawned_ns = now_ns();
 	memory_peak_init(&w->memory, worker_pid(w));
 	if (c->first) {
 		list_remove(&c->first->link);
 		begin(w, c->first, w->spawned_ns);
 	} else {
 		w->limit_ns = w->spawned_ns;
-		arm_limit(w, INIT_LIMIT_MS);
+		arm_limit(w, w->spawned_ns, INIT_LIMIT_MS);
 	}
 	return w;
 }
