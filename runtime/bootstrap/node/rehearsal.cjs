@@ -1,7 +1,7 @@
 'use strict';
 // What a spare process does before it waits: it loads a module of each kind and answers an event of a server of its own.
 // Node loads its own parts (module loaders, source maps, sockets) at their first use: 15 ms of work for a first ES module,
-// 4 ms after a rehearsal.
+// 2 ms after a rehearsal. It leaves nothing to be tidied up: that would come before the real handler.
 
 const net = require('node:net');
 const path = require('node:path');
@@ -45,7 +45,7 @@ async function rehearse() {
 		client.take((event) => new BufferedInvocation(client, event, () => {}).run(runtime));
 		client.start();
 	});
-	server.close();
+	await new Promise((resolve) => server.close(resolve));
 	setCurrent(undefined, undefined);
 }
 

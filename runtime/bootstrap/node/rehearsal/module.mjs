@@ -1,2 +1,0 @@
-export const handler = async () => ({ statusCode: 200, body: "rehearsal" });
-//# sourceMappingURL=code.map
