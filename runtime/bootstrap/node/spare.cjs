@@ -31,13 +31,8 @@ function readLine(fd) {
 	}
 }
 
-/** Waits to be assigned; ends the process when the other side closes without assigning it. */
-function awaitAssignment() {
-	const line = readLine(ASSIGNMENT_FD);
-	if (line === null) {
-		process.exit(0);
-	}
-	fs.closeSync(ASSIGNMENT_FD);
+/** Makes this the process of `line`. */
+function assume(line) {
 	const { env = {}, unset = [], cwd } = JSON.parse(line);
 	for (const name of unset) {
 		delete process.env[name];
@@ -47,6 +42,18 @@ function awaitAssignment() {
 	if (cwd !== undefined) {
 		process.chdir(cwd);
 	}
+}
+
+/** Waits to be assigned; ends the process when the other side closes without assigning it. */
+function awaitAssignment() {
+	// Nothing changes by it, but it is quicker the second time.
+	assume(JSON.stringify({ env: { ...process.env }, unset: [], cwd: process.cwd() }));
+	const line = readLine(ASSIGNMENT_FD);
+	if (line === null) {
+		process.exit(0);
+	}
+	fs.closeSync(ASSIGNMENT_FD);
+	assume(line);
 }
 
 module.exports = { awaitAssignment };
