@@ -74,14 +74,33 @@ static void function_error_keeps_its_body(void **state)
 static void unreadable_result_is_a_crash(void **state)
 {
 	struct rig *rig = *state;
+	static const char *const metas[] = { "nonsense", "[true]", "{\"ok\":true", "{\"ok\":true}x",
+		"{\"ok\":true,\"detail\":\"\\x\"}" };
+	for (size_t i = 0; i < COUNT_OF(metas); i++) {
+		struct seen seen = { 0 };
+		struct lambda_call call = call_of("f", &seen);
+		call.request_id = "id-1";
+		lambda_invoke(rig->lambda, &call);
+		lambda_on_result(
+			rig->lambda, rig->wire_id[rig->n_sent - 1], span_of(metas[i]), SPAN("x"));
+		assert_string_equal(seen.payload,
+			"{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":"
+			"\"RequestId: id-1 Error: Runtime "
+			"exited without providing a reason\"}");
+	}
+}
+
+static void texts_of_a_result_may_have_escapes(void **state)
+{
+	struct rig *rig = *state;
 	struct seen seen = { 0 };
-	struct lambda_call call = call_of("f", &seen);
-	call.request_id = "id-1";
-	lambda_invoke(rig->lambda, &call);
-	lambda_on_result(rig->lambda, rig->wire_id[0], SPAN("nonsense"), SPAN("x"));
-	assert_string_equal(seen.payload, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":"
-					  "\"RequestId: id-1 Error: Runtime "
-					  "exited without providing a reason\"}");
+	invoke(rig, "f", &seen);
+	lambda_on_result(rig->lambda, rig->wire_id[0],
+		SPAN("{\"errorType\":\"Bad\\u0020\\\"\\u00e9\\\"\",\"detail\":\"a\\nb\\u20ac\"}"),
+		SPAN("{}"));
+	assert_int_equal(seen.outcome, LAMBDA_FUNCTION_ERROR);
+	assert_string_equal(seen.error_type, "Bad \"\u00e9\"");
+	assert_string_equal(seen.detail, "a\nb\u20ac");
 }
 
 static void missing_function_is_told_on_the_next_turn(void **state)
@@ -349,6 +368,7 @@ int main(void)
 		TEST(function_error_keeps_its_body),
 		TEST(unreadable_result_is_a_crash),
 		TEST(missing_function_is_told_on_the_next_turn),
+		TEST(texts_of_a_result_may_have_escapes),
 		TEST(missing_agent_is_told_on_the_next_turn),
 		TEST(reserved_concurrency_throttles),
 		TEST(cancelled_runs_on_and_counts),
