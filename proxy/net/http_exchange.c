@@ -58,10 +58,11 @@ static void recycle(struct http_exchange *x)
 		buf_fini(&x->body);
 	}
 	buf_clear(&x->body);
-	struct http_exchange clean = { .conn = c, .out = x->out, .body = x->body };
-	clean.req.arena = x->req.arena;
-	memcpy(clean.req.peer, c->peer, sizeof c->peer);
-	*x = clean;
+	struct http_out out = x->out;
+	struct buf body = x->body;
+	struct arena *arena = x->req.arena;
+	*x = (struct http_exchange){ .conn = c, .out = out, .body = body, .req.arena = arena };
+	memcpy(x->req.peer, c->peer, sizeof c->peer);
 	list_init(&x->node);
 	list_push_front(&c->spare, &x->node);
 }

@@ -14,6 +14,7 @@
 #include <llhttp.h>
 
 #include "proxy/base/alloc.h"
+#include "proxy/net/http_chars.h"
 
 #define HEADERS_MAX 200
 /* A chunk of 16^8 bytes is above every limit we have. */
@@ -49,28 +50,16 @@ static enum http_parse_event malformed(struct http_parse *p, const char *detail)
 	return bad(p, HTTP_FAULT_MALFORMED, detail);
 }
 
-/* RFC 9110 section 5.6.2. */
-static bool is_token_char(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 static bool is_token(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_token_char((unsigned char)s.ptr[i])) {
-			return false;
-		}
-	}
-	return s.len > 0;
+	return s.len && http_chars_all(s, HTTP_CHAR_TOKEN);
 }
 
 /* Is `token` an element of the comma-separated list? */
-static bool list_has(struct span list, const char *token)
+static bool list_has(struct span list, struct span token)
 {
 	while (list.ptr) {
-		if (span_iis(span_trim(span_cut(&list, ',')), token)) {
+		if (span_ieq(span_trim(span_cut(&list, ',')), token)) {
 			return true;
 		}
 	}
@@ -85,30 +74,35 @@ static enum http_parse_event scan_lines(struct http_parse *p, struct span in, si
 {
 	size_t room = p->max_head - p->held.len;
 	size_t n = in.len < room ? in.len : room;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)in.ptr[i];
+	for (size_t i = 0; i < n;) {
 		if (p->cr) {
-			if (c != '\n') {
+			if (in.ptr[i++] != '\n') {
 				return malformed(p, "CR without LF");
 			}
 			p->cr = false;
 			if (p->line_len == 0) {
-				*used = i + 1;
+				*used = i;
 				return HTTP_PARSE_END;
 			}
 			p->lines++;
 			p->line_len = 0;
-		} else if (c == '\r') {
-			p->cr = true;
-		} else if (c == '\n') {
-			return malformed(p, "LF without CR");
-		} else if ((c < ' ' && c != '\t') || c == 0x7f) {
-			return malformed(p, "control character in the head");
-		} else if (p->line_len == 0 && (c == ' ' || c == '\t')) {
-			return malformed(p, "line starts with a blank");
-		} else {
-			p->line_len++;
+			continue;
 		}
+		if (p->line_len == 0 && (in.ptr[i] == ' ' || in.ptr[i] == '\t')) {
+			return malformed(p, "line starts with a blank");
+		}
+		size_t text = http_chars_text(span_n(in.ptr + i, n - i));
+		p->line_len += text;
+		i += text;
+		if (i == n) {
+			break;
+		}
+		char c = in.ptr[i++];
+		if (c != '\r') {
+			return malformed(
+				p, c == '\n' ? "LF without CR" : "control character in the head");
+		}
+		p->cr = true;
 	}
 	*used = n;
 	if (n == room) {
@@ -162,17 +156,9 @@ static bool split_header(struct span line, struct http_header *h)
 /* --- the head ---------------------------------------------------------------------------------- */
 
 struct head_reader {
-	struct http_request *req;
 	struct http_header *headers;
 	size_t n, max;
 };
-
-static int on_url(llhttp_t *parser, const char *at, size_t n)
-{
-	struct head_reader *r = parser->data;
-	r->req->target = span_n(at, n);
-	return 0;
-}
 
 /* llhttp may report one name or value in several neighbouring parts. */
 static void grow_to(struct span *s, const char *at, size_t n)
@@ -213,7 +199,6 @@ static int on_headers_complete(llhttp_t *parser)
 }
 
 static const llhttp_settings_t head_settings = {
-	.on_url = on_url,
 	.on_header_field = on_name,
 	.on_header_value = on_value,
 	.on_header_value_complete = on_value_complete,
@@ -223,11 +208,8 @@ static const llhttp_settings_t head_settings = {
 /* "METHOD SP target SP HTTP/x.y", nothing more or less: RFC 9112 section 3. */
 static enum http_parse_event read_request_line(struct http_parse *p, struct http_request *req)
 {
-	struct span line = span_n(p->head.ptr, 0);
-	while (line.ptr[line.len] != '\r') {
-		line.len++;
-	}
-	struct span rest = line;
+	struct span lines = p->head;
+	struct span rest = span_cut(&lines, '\r');
 	req->method = span_cut(&rest, ' ');
 	struct span target = span_cut(&rest, ' ');
 	if (!is_token(req->method) || target.len == 0 || rest.len != 8 ||
@@ -238,14 +220,11 @@ static enum http_parse_event read_request_line(struct http_parse *p, struct http
 	if (rest.ptr[5] != '1' || rest.ptr[7] > '1') {
 		return bad(p, HTTP_FAULT_VERSION, "HTTP version is neither 1.0 nor 1.1");
 	}
+	req->target = target;
 	req->minor = rest.ptr[7] - '0';
-	for (size_t i = 0; i < target.len; i++) {
-		unsigned char c = (unsigned char)target.ptr[i];
-		if (c <= ' ' || c >= 0x7f || c == '#') {
-			return malformed(p, "bad character in the request target");
-		}
-	}
-	return HTTP_PARSE_HEAD;
+	return http_chars_all(target, HTTP_CHAR_TARGET)
+		       ? HTTP_PARSE_HEAD
+		       : malformed(p, "bad character in the request target");
 }
 
 static enum http_parse_event read_head(struct http_parse *p, struct http_request *req)
@@ -254,7 +233,7 @@ static enum http_parse_event read_head(struct http_parse *p, struct http_request
 	if (ev != HTTP_PARSE_HEAD) {
 		return ev;
 	}
-	struct head_reader reader = { .req = req, .max = p->lines - 1 };
+	struct head_reader reader = { .max = p->lines - 1 };
 	if (reader.max > HEADERS_MAX) {
 		return bad(p, HTTP_FAULT_HEAD_TOO_LARGE, "too many headers");
 	}
@@ -280,20 +259,6 @@ static enum http_parse_event read_head(struct http_parse *p, struct http_request
 	return HTTP_PARSE_HEAD;
 }
 
-/* RFC 3986 section 3.2 without user information; anything else in a Host is a trick. */
-static bool is_host(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		bool alnum =
-			(c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-		if (!alnum && (!c || !strchr("-._~%!$&'()*+;=:[]", c))) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* http://authority/path: the authority replaces Host (RFC 9112 section 3.2.2). */
 static bool reduce_absolute(struct http_request *req, struct http_header *host)
 {
@@ -309,7 +274,7 @@ static bool reduce_absolute(struct http_request *req, struct http_header *host)
 		end++;
 	}
 	struct span authority = span_n(rest.ptr + scheme, end - scheme);
-	if (authority.len == 0 || !is_host(authority)) {
+	if (authority.len == 0 || !http_chars_all(authority, HTTP_CHAR_HOST)) {
 		return false;
 	}
 	if (host) {
@@ -352,36 +317,36 @@ static bool read_framing_header(struct framing *f, struct http_header *h)
 	}
 	switch (h->name.len) {
 	case 4:
-		if (span_iis(h->name, "host")) {
+		if (span_ieq(h->name, SPAN("host"))) {
 			f->hosts++;
 			f->host = h;
 		}
 		break;
 	case 6:
-		if (span_iis(h->name, "expect")) {
+		if (span_ieq(h->name, SPAN("expect"))) {
 			f->expect = h->value;
 		}
 		break;
 	case 7:
-		if (span_iis(h->name, "upgrade")) {
+		if (span_ieq(h->name, SPAN("upgrade"))) {
 			f->upgrade = h->value;
 		}
 		break;
 	case 10:
-		if (span_iis(h->name, "connection")) {
-			f->close |= list_has(h->value, "close");
-			f->keep_alive |= list_has(h->value, "keep-alive");
-			f->wants_upgrade |= list_has(h->value, "upgrade");
+		if (span_ieq(h->name, SPAN("connection"))) {
+			f->close |= list_has(h->value, SPAN("close"));
+			f->keep_alive |= list_has(h->value, SPAN("keep-alive"));
+			f->wants_upgrade |= list_has(h->value, SPAN("upgrade"));
 		}
 		break;
 	case 14:
-		if (span_iis(h->name, "content-length")) {
+		if (span_ieq(h->name, SPAN("content-length"))) {
 			f->lengths++;
 			f->length = h->value;
 		}
 		break;
 	case 17:
-		if (span_iis(h->name, "transfer-encoding")) {
+		if (span_ieq(h->name, SPAN("transfer-encoding"))) {
 			f->codings++;
 			f->coding = h->value;
 		}
@@ -400,7 +365,7 @@ static enum http_parse_event choose_body(
 	p->state = HTTP_PARSE_AT_END;
 	if (f->codings) {
 		if (f->lengths || f->codings > 1 || req->minor == 0 ||
-			!span_iis(f->coding, "chunked")) {
+			!span_ieq(f->coding, SPAN("chunked"))) {
 			return malformed(p, "bad Transfer-Encoding");
 		}
 		p->state = HTTP_PARSE_IN_CHUNK_SIZE;
@@ -433,18 +398,19 @@ static enum http_parse_event check_head(struct http_parse *p, struct http_reques
 	if (f.hosts > 1 || (f.hosts == 0 && req->minor > 0)) {
 		return malformed(p, f.hosts ? "more than one Host" : "no Host");
 	}
-	if (f.host && !is_host(f.host->value)) {
+	if (f.host && !http_chars_all(f.host->value, HTTP_CHAR_HOST)) {
 		return malformed(p, "bad Host");
 	}
 	if (!read_target(req, f.host)) {
 		return malformed(p, "bad request target");
 	}
 	p->keep_alive = !f.close && (req->minor > 0 || f.keep_alive);
-	p->expect_continue = req->minor > 0 && f.expect.ptr && span_iis(f.expect, "100-continue");
+	p->expect_continue =
+		req->minor > 0 && f.expect.ptr && span_ieq(f.expect, SPAN("100-continue"));
 	enum http_parse_event ev = choose_body(p, req, &f);
 	p->websocket = req->minor > 0 && f.wants_upgrade && !req->has_body &&
 		       span_is(req->method, "GET") && f.upgrade.ptr &&
-		       list_has(f.upgrade, "websocket");
+		       list_has(f.upgrade, SPAN("websocket"));
 	return ev;
 }
 

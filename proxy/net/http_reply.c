@@ -1,7 +1,12 @@
 /* Answers: what the handler gives becomes bytes of HTTP/1.1 (RFC 9112) in the connection's output,
  * or in the exchange's own while earlier requests are unanswered. */
 #include "proxy/base/buf.h"
+#include "proxy/net/http_chars.h"
 #include "proxy/net/http_conn.h"
+
+#define DIGITS_MAX 20 /* of any length */
+/* All of a head that is not the handler's: status line, Date, framing, Connection. */
+#define REST_MAX 256
 
 #define HTTP_REASONS(X)                           \
 	X(100, "Continue")                        \
@@ -66,17 +71,22 @@
 	X(508, "Loop Detected")                   \
 	X(511, "Network Authentication Required")
 
-const char *http_reason(int status)
+static struct span reason(int status)
 {
 	switch (status) {
 #define X(code, text) \
 	case code:    \
-		return text;
+		return SPAN(text);
 		HTTP_REASONS(X)
 #undef X
 	default:
-		return "";
+		return SPAN("");
 	}
+}
+
+const char *http_reason(int status)
+{
+	return reason(status).ptr;
 }
 
 const struct http_request *http_request(const struct http_exchange *x)
@@ -88,8 +98,9 @@ struct span http_header_get(const struct http_request *r, const char *name)
 {
 	struct span want = span_of(name);
 	for (size_t i = 0; i < r->n_headers; i++) {
-		if (span_ieq(r->headers[i].name, want)) {
-			return r->headers[i].value;
+		const struct http_header *h = &r->headers[i];
+		if (h->name.len == want.len && span_ieq(h->name, want)) {
+			return h->value;
 		}
 	}
 	return span_n(NULL, 0);
@@ -144,7 +155,7 @@ void http_body_resume(struct http_exchange *x)
 
 static bool is_clean(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++) {
+	for (size_t i = http_chars_text(s); i < s.len; i++) {
 		if (s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0') {
 			return false;
 		}
@@ -152,31 +163,47 @@ static bool is_clean(struct span s)
 	return true;
 }
 
-static void add_status_line(struct buf *b, int status)
+static char *put(char *to, struct span s)
 {
-	if (status == 200) {
-		buf_add_span(b, SPAN("HTTP/1.1 200 OK\r\n"));
-	} else {
-		ENSURE(status >= 100 && status <= 999);
-		buf_addf(b, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
+	if (s.len) {
+		memcpy(to, s.ptr, s.len);
 	}
+	return to + s.len;
 }
 
-static void add_header(struct buf *b, struct span name, struct span value)
+static char *put_status_line(char *to, int status)
 {
-	buf_add_span(b, name);
-	buf_add_span(b, SPAN(": "));
-	buf_add_span(b, value);
-	buf_add_span(b, SPAN("\r\n"));
+	ENSURE(status >= 100 && status <= 999);
+	to = put(to, SPAN("HTTP/1.1 "));
+	*to++ = (char)('0' + status / 100);
+	*to++ = (char)('0' + status / 10 % 10);
+	*to++ = (char)('0' + status % 10);
+	*to++ = ' ';
+	to = put(to, reason(status));
+	return put(to, SPAN("\r\n"));
 }
 
-static void add_headers(struct buf *b, const struct http_reply *reply)
+static char *put_header(char *to, struct span name, struct span value)
 {
-	for (size_t i = 0; i < reply->n_headers; i++) {
-		const struct http_header *h = &reply->headers[i];
-		ENSURE(h->name.len && is_clean(h->name) && is_clean(h->value));
-		add_header(b, h->name, h->value);
-	}
+	char *line = to;
+	to = put(to, name);
+	to = put(to, SPAN(": "));
+	to = put(to, value);
+	ENSURE(name.len && is_clean(span_n(line, (size_t)(to - line))));
+	return put(to, SPAN("\r\n"));
+}
+
+static char *put_length(char *to, uint64_t length)
+{
+	char digits[DIGITS_MAX];
+	size_t at = sizeof digits;
+	do {
+		digits[--at] = (char)('0' + length % 10);
+		length /= 10;
+	} while (length);
+	to = put(to, SPAN("Content-Length: "));
+	to = put(to, span_n(digits + at, sizeof digits - at));
+	return put(to, SPAN("\r\n"));
 }
 
 /* RFC 9110 sections 15.3.5 and 15.4.5, and 1xx. */
@@ -185,8 +212,48 @@ static bool status_has_body(int status)
 	return status >= 200 && status != 204 && status != 304;
 }
 
-/* Everything up to and with the empty line; length -1: unknown. */
-static void add_head(struct http_exchange *x, const struct http_reply *reply, int64_t length)
+/* Room for all of a head, or more. */
+static size_t head_room(const struct http_reply *reply)
+{
+	size_t room = REST_MAX;
+	for (size_t i = 0; i < reply->n_headers; i++) {
+		const struct http_header *h = &reply->headers[i];
+		room += h->name.len + h->value.len + sizeof ": \r\n";
+	}
+	return room;
+}
+
+static void write_head(
+	struct buf *b, struct http_exchange *x, const struct http_reply *reply, int64_t length)
+{
+	struct http_server *server = x->conn->server;
+	char *to = buf_reserve(b, head_room(reply));
+	if (!to) {
+		return; /* the connection sees the overflow and closes */
+	}
+	char *from = to;
+	to = put_status_line(to, reply->status);
+	for (size_t i = 0; i < reply->n_headers; i++) {
+		to = put_header(to, reply->headers[i].name, reply->headers[i].value);
+	}
+	if (server->config.send_date) {
+		to = put(to, SPAN("Date: "));
+		to = put(to, span_of(http_server_date(server)));
+		to = put(to, SPAN("\r\n"));
+	}
+	if (x->chunked) {
+		to = put(to, SPAN("Transfer-Encoding: chunked\r\n"));
+	} else if (length >= 0 && status_has_body(reply->status)) {
+		to = put_length(to, (uint64_t)length);
+	}
+	/* HTTP/1.1 needs no word for keeping it; the service says so all the same (api-gateway.md 4.4). */
+	to = put(to, x->keep_alive ? SPAN("Connection: keep-alive\r\n\r\n")
+				   : SPAN("Connection: close\r\n\r\n"));
+	buf_commit(b, (size_t)(to - from));
+}
+
+/* Everything up to and with the empty line; length -1: unknown. Returns what a body may be added to. */
+static struct buf *add_head(struct http_exchange *x, const struct http_reply *reply, int64_t length)
 {
 	struct http_conn *c = x->conn;
 	/* A closing server still answers all that it has taken; the last answer says so. */
@@ -201,22 +268,8 @@ static void add_head(struct http_exchange *x, const struct http_reply *reply, in
 		x->keep_alive = false;
 	}
 	struct buf *b = http_out_tail(http_exchange_out(x));
-	add_status_line(b, reply->status);
-	add_headers(b, reply);
-	if (c->server->config.send_date) {
-		add_header(b, SPAN("Date"), span_of(http_server_date(c->server)));
-	}
-	if (x->chunked) {
-		buf_add_span(b, SPAN("Transfer-Encoding: chunked\r\n"));
-	} else if (length >= 0 && status_has_body(reply->status)) {
-		buf_add_span(b, SPAN("Content-Length: "));
-		buf_add_u64(b, (uint64_t)length);
-		buf_add_span(b, SPAN("\r\n"));
-	}
-	/* HTTP/1.1 needs no word for keeping it; the service says so all the same (api-gateway.md 4.4). */
-	buf_add_span(b,
-		x->keep_alive ? SPAN("Connection: keep-alive\r\n") : SPAN("Connection: close\r\n"));
-	buf_add_span(b, SPAN("\r\n"));
+	write_head(b, x, reply, length);
+	return b;
 }
 
 /* Nobody reads the answer: the client has left, or an earlier answer closes the connection. */
@@ -235,9 +288,9 @@ void http_reply(struct http_exchange *x, const struct http_reply *reply)
 		return;
 	}
 	ENSURE(!x->begun);
-	add_head(x, reply, (int64_t)reply->body.len);
+	struct buf *b = add_head(x, reply, (int64_t)reply->body.len);
 	if (!x->no_body) {
-		buf_add_span(http_out_tail(http_exchange_out(x)), reply->body);
+		buf_add_span(b, reply->body);
 	}
 	http_exchange_finish(x);
 }
