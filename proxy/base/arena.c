@@ -114,6 +114,23 @@ struct span arena_span(struct arena *a, struct span s)
 	return span_n(arena_strndup(a, s.ptr, s.len), s.len);
 }
 
+char *arena_concat(struct arena *a, const struct span *parts, size_t n)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++) {
+		len += parts[i].len;
+	}
+	char *text = arena_alloc(a, len + 1);
+	char *at = text;
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].len) {
+			memcpy(at, parts[i].ptr, parts[i].len);
+		}
+		at += parts[i].len;
+	}
+	return text;
+}
+
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;

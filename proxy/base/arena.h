@@ -17,6 +17,9 @@ char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnul
 /* NUL-terminated copy; the span's own length stays the truth for bytes with NULs in them. */
 char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((returns_nonnull));
 struct span arena_span(struct arena *a, struct span s);
+/* The parts one behind the other, NUL-terminated. */
+char *arena_concat(struct arena *a, const struct span *parts, size_t n)
+	__attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull));
 /* fn(p) runs when the arena goes. */

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proxy/base/alloc.h"
+/* Most of the texts of a request fit, so that they are allocated once and do not grow. */
+#define FIRST_CAP 256
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -25,52 +26,23 @@ void buf_clear(struct buf *b)
 	b->overflow = false;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
 	if (b->overflow || n > b->max || b->len > b->max - n) {
 		b->overflow = true;
 		return NULL;
 	}
 	/* One byte more than asked, so that buf_cstr never has to move a full buffer. */
-	if (b->cap < b->len + n + 1) {
-		size_t cap = b->cap ? b->cap : 64;
-		while (cap < b->len + n + 1) {
-			cap *= 2;
-		}
-		b->ptr = xrealloc(b->ptr, cap);
-		b->cap = cap;
+	size_t cap = b->cap > FIRST_CAP / 2 ? b->cap * 2 : FIRST_CAP;
+	while (cap < b->len + n + 1) {
+		cap *= 2;
 	}
+	if (cap - 1 > b->max) {
+		cap = b->max + 1;
+	}
+	b->ptr = xrealloc(b->ptr, cap);
+	b->cap = cap;
 	return b->ptr + b->len;
-}
-
-void buf_commit(struct buf *b, size_t n)
-{
-	ENSURE(b->len + n < b->cap);
-	b->len += n;
-}
-
-void buf_add(struct buf *b, const void *p, size_t n)
-{
-	char *to = n ? buf_reserve(b, n) : NULL;
-	if (to) {
-		memcpy(to, p, n);
-		b->len += n;
-	}
-}
-
-void buf_add_span(struct buf *b, struct span s)
-{
-	buf_add(b, s.ptr, s.len);
-}
-
-void buf_add_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

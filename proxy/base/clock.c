@@ -65,11 +65,10 @@ static void two_digits(char *out, unsigned value)
 	out[1] = (char)('0' + value % 10);
 }
 
-void time_clf(char out[27], int64_t ms)
+static void write_clf(char out[27], int64_t ms)
 {
 	struct tm tm = utc(ms);
 	unsigned year = YEAR(tm);
-	/* By hand: each event has one, and printf takes longer than all the rest of its context. */
 	memcpy(out, "00/Mon/0000:00:00:00 +0000", 27);
 	two_digits(out, TWO(tm.tm_mday));
 	memcpy(out + 3, MONTHS[tm.tm_mon], 3);
@@ -78,6 +77,18 @@ void time_clf(char out[27], int64_t ms)
 	two_digits(out + 12, TWO(tm.tm_hour));
 	two_digits(out + 15, TWO(tm.tm_min));
 	two_digits(out + 18, TWO(tm.tm_sec));
+}
+
+/* Each event has one: by hand, and once for all of the same second. */
+void time_clf(char out[27], int64_t ms)
+{
+	static char last[27];
+	static int64_t last_second = INT64_MIN;
+	if (ms / 1000 != last_second) {
+		last_second = ms / 1000;
+		write_clf(last, ms);
+	}
+	memcpy(out, last, sizeof last);
 }
 
 static int digits(const char *p, int n)

@@ -187,14 +187,14 @@ void markup_escape(struct buf *out, const char *text)
 	}
 }
 
-/* Length of the well-formed sequence at p (Unicode table 3-7), or 0. */
-static size_t utf8_sequence(const unsigned char *p, size_t n)
+size_t utf8_sequence(struct span s)
 {
+	const unsigned char *p = (const unsigned char *)s.ptr;
 	if (p[0] < 0x80) {
 		return 1;
 	}
 	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len) {
+	if (p[0] < 0xc2 || p[0] > 0xf4 || s.len < len) {
 		return 0;
 	}
 	unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
@@ -212,9 +212,8 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
 
 bool utf8_valid(struct span s)
 {
-	const unsigned char *p = (const unsigned char *)s.ptr;
 	for (size_t i = 0; i < s.len;) {
-		size_t n = utf8_sequence(p + i, s.len - i);
+		size_t n = utf8_sequence(span_n(s.ptr + i, s.len - i));
 		if (!n) {
 			return false;
 		}

@@ -22,5 +22,7 @@ void percent_encode(struct buf *out, struct span in, const char *keep);
 bool percent_decode(struct buf *out, struct span in, bool plus);
 /* Text as content and quoted attributes of HTML and XML; other characters go as they are. */
 void markup_escape(struct buf *out, const char *text);
+/* Length of the well-formed sequence that s begins with (Unicode table 3-7), or 0. s is not empty. */
+size_t utf8_sequence(struct span s);
 /* True if every byte sequence is UTF-8 without surrogates, overlong forms or > U+10FFFF. */
 bool utf8_valid(struct span s);

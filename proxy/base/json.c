@@ -198,91 +198,61 @@ static void add_escape(struct buf *out, unsigned char c)
 	}
 }
 
-/* Bytes that need no escape, by table: bodies of megabytes pass through here. */
-static bool plain(unsigned char c)
-{
-	return c >= 0x20 && c != '"' && c != '\\';
-}
-
+/* What is neither plain nor UTF-8 is escaped or, byte by byte, becomes U+FFFD; runs of the rest are copied. */
 static void add_escaped(struct buf *out, struct span text)
 {
 	size_t from = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if (!plain(c)) {
-			buf_add(out, text.ptr + from, i - from);
-			add_escape(out, c);
-			from = i + 1;
-		}
-	}
-	if (from < text.len) { /* an empty span may have no ptr to add to */
-		buf_add(out, text.ptr + from, text.len - from);
-	}
-}
-
-/* Each maximal run of bad bytes becomes one replacement character. */
-static void add_repaired(struct buf *out, struct span text)
-{
 	size_t i = 0;
-	while (i < text.len) {
-		size_t n = 0;
-		for (size_t len = 1; len <= 4 && len <= text.len - i && !n; len++) {
-			n = utf8_valid(span_n(text.ptr + i, len)) ? len : 0;
+	buf_add_char(out, '"');
+	while ((i += json_plain(span_n(text.ptr + i, text.len - i))) < text.len) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		size_t sequence = c < 0x80 ? 0 : utf8_sequence(span_n(text.ptr + i, text.len - i));
+		if (sequence) {
+			i += sequence;
+			continue;
 		}
-		if (n) {
-			add_escaped(out, span_n(text.ptr + i, n));
-			i += n;
+		buf_add(out, text.ptr + from, i - from);
+		if (c < 0x80) {
+			add_escape(out, c);
 		} else {
 			buf_add_str(out, "\xef\xbf\xbd");
-			i++;
 		}
+		from = ++i;
 	}
+	buf_add(out, text.ptr + from, text.len - from);
+	buf_add_char(out, '"');
 }
 
-#define EACH_BYTE(c) (0x0101010101010101ull * (c))
-
-/* Non-zero if any byte of the word is zero; SWAR, exact for that question. */
-static uint64_t zero_bytes(uint64_t word)
+/* Looks while it copies; false if something is to be escaped. Writes eight bytes at least. */
+static bool copy_plain(char *to, struct span text)
 {
-	return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
-}
-
-size_t json_plain(struct span text)
-{
-	size_t n = 0;
-	for (; text.len - n >= 8; n += 8) {
-		uint64_t word;
-		memcpy(&word, text.ptr + n, 8);
-		uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
-		if ((word & EACH_BYTE(0x80)) || below_space || zero_bytes(word ^ EACH_BYTE('"')) ||
-			zero_bytes(word ^ EACH_BYTE('\\'))) {
-			break;
+	if (text.len < 8) {
+		uint64_t word = text.len ? json_short_word(text.ptr, text.len) : 0;
+		memcpy(to, &(uint64_t){ htole64(word) }, 8);
+		return json_plain_bytes(word) == text.len; /* zeros are not plain */
+	}
+	for (size_t n = 0; n < text.len - 8; n += 8) {
+		if (json_plain_bytes(json_word(text.ptr + n)) < 8) {
+			return false;
 		}
+		memcpy(to + n, text.ptr + n, 8);
 	}
-	while (n < text.len && plain((unsigned char)text.ptr[n]) && !(text.ptr[n] & 0x80)) {
-		n++;
-	}
-	return n;
+	const char *last = text.ptr + text.len - 8;
+	memcpy(to + text.len - 8, last, 8);
+	return json_plain_bytes(json_word(last)) == 8;
 }
 
+/* The usual string is plain and has room, for its quotes and a last word that is written whole. */
 void json_add_string(struct buf *out, struct span text)
 {
-	if (json_plain(text) == text.len) {
-		char *to = text.len < SIZE_MAX / 2 ? buf_reserve(out, text.len + 2) : NULL;
-		if (to) {
-			to[0] = to[text.len + 1] = '"';
-			memcpy(to + 1, text.ptr ? text.ptr : "", text.len);
-			buf_commit(out, text.len + 2);
-		}
-		return;
-	}
-	buf_add_char(out, '"');
-	if (utf8_valid(text)) {
-		add_escaped(out, text);
+	size_t room = out->overflow ? 0 : out->cap - out->len;
+	if (room > 10 && text.len < room - 10 && copy_plain(out->ptr + out->len + 1, text)) {
+		char *to = out->ptr + out->len;
+		to[0] = to[text.len + 1] = '"';
+		out->len += text.len + 2;
 	} else {
-		add_repaired(out, text);
+		add_escaped(out, text.len ? text : SPAN(""));
 	}
-	buf_add_char(out, '"');
 }
 
 void json_add_name(struct buf *out, const char *name)

@@ -6,7 +6,7 @@
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
 }
 
 static void skip_blanks(struct scan *s)
@@ -42,31 +42,44 @@ static int code_unit(const char *p, const char *end)
 	return unit;
 }
 
+/* p is behind the backslash; returns where the escape ends, or NULL if it is none. */
+static const char *skip_escape(const char *p, const char *end)
+{
+	switch (p < end ? *p : '\0') {
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		return p + 1;
+	case 'u':
+		return code_unit(p, end) < 0 ? NULL : p + 5;
+	default:
+		return NULL;
+	}
+}
+
 static bool skip_string(struct scan *s)
 {
-	for (const char *p = s->p + 1; p < s->end; p++) {
+	const char *p = s->p + 1;
+	while (p) {
 		p += json_plain(span_n(p, (size_t)(s->end - p)));
 		if (p == s->end) {
 			return false;
 		}
-		unsigned char c = (unsigned char)*p;
+		unsigned char c = (unsigned char)*p++;
 		if (c == '"') {
-			s->p = p + 1;
+			s->p = p;
 			return true;
 		}
 		if (c < 0x20) {
 			return false;
 		}
 		if (c == '\\') {
-			if (++p == s->end || !*p || !strchr("\"\\/bfnrtu", *p)) {
-				return false;
-			}
-			if (*p == 'u') {
-				if (code_unit(p, s->end) < 0) {
-					return false;
-				}
-				p += 4;
-			}
+			p = skip_escape(p, s->end);
 		}
 	}
 	return false;
@@ -138,8 +151,8 @@ static bool skip_name(struct scan *s)
 	return s->p < s->end && *s->p++ == ':';
 }
 
-/* A value of any depth, without recursion: the open brackets stand in a small stack. */
-static bool skip_value(struct scan *s)
+/* An object or array of any depth, without recursion: the open brackets stand in a small stack. */
+static bool skip_nested(struct scan *s)
 {
 	char open[MAX_DEPTH];
 	size_t depth = 0;
@@ -183,6 +196,15 @@ static bool skip_value(struct scan *s)
 			return false;
 		}
 	}
+}
+
+static bool skip_value(struct scan *s)
+{
+	skip_blanks(s);
+	if (s->p == s->end) {
+		return false;
+	}
+	return *s->p == '{' || *s->p == '[' ? skip_nested(s) : skip_scalar(s);
 }
 
 bool scan_open(struct scan *s, struct span text)
@@ -260,7 +282,7 @@ bool scan_one(struct span text, struct span *value)
 struct span scan_plain(struct span quoted)
 {
 	struct span inner = span_n(quoted.ptr + 1, quoted.len - 2);
-	return span_find(inner, '\\') < 0 ? inner : (struct span){ NULL, 0 };
+	return memchr(inner.ptr, '\\', inner.len) ? (struct span){ NULL, 0 } : inner;
 }
 
 static void add_utf8(struct buf *out, unsigned c)
@@ -320,31 +342,31 @@ void scan_unescape(struct buf *out, struct span quoted)
 {
 	const char *p = quoted.ptr + 1;
 	const char *end = quoted.ptr + quoted.len - 1;
-	while (p < end) {
+	for (;;) {
 		const char *next = memchr(p, '\\', (size_t)(end - p));
+		buf_add(out, p, (size_t)((next ? next : end) - p));
 		if (!next) {
-			next = end;
+			return;
 		}
-		buf_add(out, p, (size_t)(next - p));
 		p = next;
-		if (p < end && p[1] == 'u') {
+		if (p[1] == 'u') {
 			p = add_code_point(out, p + 1, end);
-		} else if (p < end) {
+		} else {
 			buf_add_char(out, simple_escape(p[1]));
 			p += 2;
 		}
 	}
 }
 
-bool scan_says(struct span quoted, const char *text)
+bool scan_compare(struct span quoted, struct span text)
 {
 	struct span plain = scan_plain(quoted);
 	if (plain.ptr) {
-		return span_is(plain, text);
+		return span_eq(plain, text);
 	}
 	struct buf b = BUF_INIT(256);
 	scan_unescape(&b, quoted);
-	bool same = !b.overflow && span_is(buf_span(&b), text);
+	bool same = !b.overflow && span_eq(buf_span(&b), text);
 	buf_fini(&b);
 	return same;
 }

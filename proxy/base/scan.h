@@ -29,5 +29,11 @@ static inline bool scan_is_string(struct span value)
 struct span scan_plain(struct span quoted);
 /* Appends the string's content. Lone surrogates become U+FFFD. */
 void scan_unescape(struct buf *out, struct span quoted);
-/* True if the quoted string says exactly this (for member names). */
-bool scan_says(struct span quoted, const char *text);
+/* Only for scan_says: compares what may be equal. */
+bool scan_compare(struct span quoted, struct span text);
+/* True if the quoted string says exactly this (for member names: most differ in the first byte). */
+static inline bool scan_says(struct span quoted, const char *text)
+{
+	char first = quoted.ptr[1];
+	return (first == *text || first == '\\' || !*text) && scan_compare(quoted, span_of(text));
+}

@@ -11,16 +11,11 @@ bool span_ieq(struct span a, struct span b)
 		return false;
 	}
 	for (size_t i = 0; i < a.len; i++) {
-		if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+		if (a.ptr[i] != b.ptr[i] && lower(a.ptr[i]) != lower(b.ptr[i])) {
 			return false;
 		}
 	}
 	return true;
-}
-
-bool span_iis(struct span a, const char *s)
-{
-	return span_ieq(a, span_of(s));
 }
 
 bool span_starts(struct span s, struct span prefix)

@@ -50,7 +50,10 @@ static inline struct span span_pack(char **at, struct span text)
 
 /* ASCII case-insensitive, for header names, schemes and hosts; no locale. */
 bool span_ieq(struct span a, struct span b);
-bool span_iis(struct span a, const char *s);
+static inline bool span_iis(struct span a, const char *s)
+{
+	return a.len == strlen(s) && span_ieq(a, span_of(s));
+}
 bool span_starts(struct span s, struct span prefix);
 bool span_ends(struct span s, struct span suffix);
 /* Index of the first c, or -1. */

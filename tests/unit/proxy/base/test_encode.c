@@ -4,6 +4,7 @@
 
 #include <cmocka.h>
 
+#include "proxy/base/arena.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/digest.h"
 #include "proxy/base/encode.h"
@@ -107,6 +108,12 @@ static void test_times(void **state)
 	assert_string_equal(text, "Thu, 02 Jan 2025 03:04:05 GMT");
 	time_clf(text, ms);
 	assert_string_equal(text, "02/Jan/2025:03:04:05 +0000");
+	time_clf(text, ms + 321);
+	assert_string_equal(text, "02/Jan/2025:03:04:05 +0000");
+	time_clf(text, ms + 322);
+	assert_string_equal(text, "02/Jan/2025:03:04:06 +0000");
+	time_clf(text, ms);
+	assert_string_equal(text, "02/Jan/2025:03:04:05 +0000");
 	int64_t back;
 	assert_true(time_parse_basic(SPAN("20250102T030405Z"), &back));
 	assert_true(back == 1735787045000);
@@ -139,6 +146,43 @@ static void test_a_buffer_never_passes_its_maximum(void **state)
 	buf_fini(&b);
 }
 
+/* Byte by byte past every size that the memory ever has; what was dropped stays dropped. */
+static void test_a_buffer_grows_up_to_its_maximum(void **state)
+{
+	(void)state;
+	for (size_t max = 0; max < 1100; max += 7) {
+		struct buf b = BUF_INIT(max);
+		for (size_t n = 0; n < max; n++) {
+			buf_add_char(&b, (char)('a' + n % 26));
+			assert_true(b.cap <= max + 1);
+		}
+		assert_false(b.overflow);
+		assert_int_equal(strlen(buf_cstr(&b)), max);
+		assert_null(buf_reserve(&b, 1));
+		assert_true(b.overflow);
+		b.len = 0;
+		buf_add_char(&b, 'x');
+		assert_int_equal(b.len, 0);
+		buf_clear(&b);
+		buf_add_span(&b, span_n(NULL, 0));
+		assert_false(b.overflow);
+		assert_int_equal(b.len, 0);
+		buf_fini(&b);
+	}
+}
+
+static void test_parts_are_joined(void **state)
+{
+	(void)state;
+	struct arena *a = arena_create();
+	assert_string_equal(arena_concat(a, NULL, 0), "");
+	assert_string_equal(
+		arena_concat(a,
+			(const struct span[]){ SPAN("a"), { NULL, 0 }, SPAN(", "), SPAN("bc") }, 4),
+		"a, bc");
+	arena_destroy(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +194,8 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_two_decimals),
 		cmocka_unit_test(test_a_buffer_never_passes_its_maximum),
+		cmocka_unit_test(test_a_buffer_grows_up_to_its_maximum),
+		cmocka_unit_test(test_parts_are_joined),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

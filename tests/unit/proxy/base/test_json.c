@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -84,6 +85,28 @@ static void test_strings_are_escaped_and_repaired(void **state)
 	expect_text(SPAN("a\xff\xce\xbb\xc0"), "\"a\xef\xbf\xbd\xce\xbb\xef\xbf\xbd\"");
 }
 
+/* A byte that is escaped or repaired, at each place of a word and its neighbours. */
+static void test_escapes_stand_where_they_were(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *in, *out;
+	} cases[] = { { "\"", "\\\"" }, { "\\", "\\\\" }, { "\n", "\\n" }, { "\x1f", "\\u001f" },
+		{ "\x7f", "\x7f" }, { "\xff", "\xef\xbf\xbd" }, { "\xc3\xa9", "\xc3\xa9" },
+		{ "\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd" } };
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		for (size_t at = 0; at <= 20; at++) {
+			char in[64] = "";
+			char out[64];
+			snprintf(in, sizeof in, "%.*s%s%.*s", (int)at, "aaaaaaaaaaaaaaaaaaaa",
+				cases[i].in, 20 - (int)at, "bbbbbbbbbbbbbbbbbbbb");
+			snprintf(out, sizeof out, "\"%.*s%s%.*s\"", (int)at, "aaaaaaaaaaaaaaaaaaaa",
+				cases[i].out, 20 - (int)at, "bbbbbbbbbbbbbbbbbbbb");
+			expect_text(span_of(in), out);
+		}
+	}
+}
+
 static void test_members_know_their_comma(void **state)
 {
 	(void)state;
@@ -109,8 +132,9 @@ static void test_plain_runs_end_at_the_right_byte(void **state)
 			char text[20];
 			memset(text, 'a', sizeof text);
 			text[at] = (char)c;
-			assert_int_equal(
-				json_plain(span_n(text, sizeof text)), plain ? sizeof text : at);
+			for (size_t len = at + 1; len <= sizeof text; len++) {
+				assert_int_equal(json_plain(span_n(text, len)), plain ? len : at);
+			}
 		}
 	}
 	assert_int_equal(json_plain(span_n(NULL, 0)), 0);
@@ -124,6 +148,7 @@ int main(void)
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_lookups_never_guess),
 		cmocka_unit_test(test_strings_are_escaped_and_repaired),
+		cmocka_unit_test(test_escapes_stand_where_they_were),
 		cmocka_unit_test(test_members_know_their_comma),
 		cmocka_unit_test(test_plain_runs_end_at_the_right_byte),
 	};
