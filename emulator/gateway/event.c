@@ -5,9 +5,8 @@
 #include "emulator/gateway/event_context.h"
 #include "emulator/gateway/event_parts.h"
 #include "emulator/gateway/headers.h"
+#include "proxy/base/encode.h"
 #include "proxy/base/ids.h"
-
-#include <stdio.h>
 
 void event_trace_id(const struct http_request *http, int64_t now_ms, char out[EVENT_TRACE_LEN])
 {
@@ -17,9 +16,12 @@ void event_trace_id(const struct http_request *http, int64_t now_ms, char out[EV
 		out[given.len] = '\0';
 		return;
 	}
-	char unique[25];
-	id_random(unique, 24, ID_HEX);
-	snprintf(out, EVENT_TRACE_LEN, "Root=1-%08x-%s", (unsigned)(now_ms / 1000), unique);
+	uint32_t seconds = htobe32((uint32_t)(now_ms / 1000));
+	struct buf text = { out, 0, EVENT_TRACE_LEN, EVENT_TRACE_LEN - 1, false };
+	EVENT_LIT(&text, "Root=1-");
+	hex_encode(&text, span_n((const char *)&seconds, sizeof seconds));
+	EVENT_LIT(&text, "-");
+	id_random(out + text.len, 24, ID_HEX);
 }
 
 /* --- payload 2.0 ---------------------------------------------------------------------------- */

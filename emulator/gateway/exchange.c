@@ -278,7 +278,7 @@ static void route(struct exchange *e)
 	}
 	exchange_move(e, EXCHANGE_ROUTED);
 	struct throttle *t = snapshot_throttle(e->api, e->stage, e->match.route);
-	if (!throttle_take(t, clock_mono_ns(exchange_config(e)->clock))) {
+	if (!throttle_take(t, e->started_ns)) {
 		exchange_refuse(e, 429, "throttle",
 			arena_printf(e->http->arena,
 				"more than %g requests per second (burst %g) to route '%s'",

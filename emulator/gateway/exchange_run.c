@@ -165,8 +165,10 @@ static void invoke(struct exchange *e)
 	exchange_move(e, EXCHANGE_INVOKING);
 	struct lambda_call call = { .function = in->function,
 		.payload = buf_span(event),
-		.source = arena_printf(e->http->arena, "API %.*s %.*s", SPAN_ARG(e->http->method),
-			SPAN_ARG(e->http->path)),
+		.source = arena_concat(e->http->arena,
+			(const struct span[]){
+				SPAN("API "), e->http->method, SPAN(" "), e->http->path },
+			4),
 		.trace_id = e->trace_id,
 		.done = on_result,
 		.ctx = e };

@@ -5,20 +5,35 @@
 
 bool header_is_hop_by_hop(struct span name)
 {
-	static const char *const names[] = { "connection", "keep-alive", "proxy-connection", "te",
-		"trailer", "trailers", "transfer-encoding", "upgrade", "expect" };
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		if (span_iis(name, names[i])) {
-			return true;
-		}
-	}
-	return false;
+	return span_iis(name, "connection") || span_iis(name, "keep-alive") ||
+	       span_iis(name, "proxy-connection") || span_iis(name, "te") ||
+	       span_iis(name, "trailer") || span_iis(name, "trailers") ||
+	       span_iis(name, "transfer-encoding") || span_iis(name, "upgrade") ||
+	       span_iis(name, "expect");
 }
 
+/* RFC 9110 section 5.6.2. */
 static bool is_token_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
+	switch (c) {
+	case 'a' ... 'z':
+	case 'A' ... 'Z':
+	case '0' ... '9':
+	case '!':
+	case '#' ... '\'':
+	case '*':
+	case '+':
+	case '-':
+	case '.':
+	case '^':
+	case '_':
+	case '`':
+	case '|':
+	case '~':
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool header_is_sendable(struct span name, struct span value)
@@ -72,12 +87,15 @@ struct span header_lower(struct arena *arena, struct span name)
 static void insertion_sort(struct http_header *pairs, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
-		struct http_header moved = pairs[i];
 		size_t at = i;
-		for (; at > 0 && span_cmp(pairs[at - 1].name, moved.name) > 0; at--) {
-			pairs[at] = pairs[at - 1];
+		while (at > 0 && span_cmp(pairs[at - 1].name, pairs[i].name) > 0) {
+			at--;
 		}
-		pairs[at] = moved;
+		if (at < i) {
+			struct http_header moved = pairs[i];
+			memmove(pairs + at + 1, pairs + at, (i - at) * sizeof *pairs);
+			pairs[at] = moved;
+		}
 	}
 }
 

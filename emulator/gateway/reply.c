@@ -153,6 +153,12 @@ static struct span string_text(struct arena *arena, struct span quoted)
 static int read_status(struct reply *r, struct span value, struct err *err)
 {
 	struct span text = scan_is_string(value) ? string_text(r->arena, value) : value;
+	uint64_t digits;
+	if (span_u64(text, 599, &digits) && digits >= 200) {
+		r->status = (int)digits;
+		return 0;
+	}
+	/* 200.0 and 2e2 are integers too. */
 	char *end = NULL;
 	const char *number = arena_strndup(r->arena, text.ptr, text.len);
 	double status = strtod(number, &end);

@@ -435,6 +435,22 @@ static void many_repeats_keep_their_order(void **state)
 	arena_destroy(a);
 }
 
+/* identity of a trace: the second it began, eight hex digits, and 24 random ones (reference 2.2). */
+static void a_request_has_its_own_trace_or_the_clients(void **state)
+{
+	(void)state;
+	char id[EVENT_TRACE_LEN];
+	struct http_request none = { .n_headers = 0 };
+	event_trace_id(&none, 0x0badcafe * INT64_C(1000) + 999, id);
+	assert_int_equal(strlen(id), strlen(TRACE));
+	assert_memory_equal(id, "Root=1-0badcafe-", 16);
+	assert_int_equal(strspn(id + 16, "0123456789abcdef"), 24);
+	struct http_header given = { SPAN("X-Amzn-Trace-Id"), SPAN(TRACE) };
+	struct http_request traced = { .headers = &given, .n_headers = 1 };
+	event_trace_id(&traced, 0, id);
+	assert_string_equal(id, TRACE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +459,7 @@ int main(void)
 		cmocka_unit_test(authorizer_events_are_golden),
 		cmocka_unit_test(fields_follow_the_tables),
 		cmocka_unit_test(body_is_text_by_type_only),
+		cmocka_unit_test(a_request_has_its_own_trace_or_the_clients),
 		cmocka_unit_test(many_repeats_keep_their_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

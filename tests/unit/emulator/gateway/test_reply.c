@@ -115,6 +115,10 @@ static const struct {
 		"\"x\","
 		"\"Upgrade\":\"x\",\"TE\":\"x\",\"Trailer\":\"x\",\"a\":\"b\"}}",
 		"204|A: b||" },
+	{ false,
+		"{\"statusCode\":204,\"headers\":{\"Proxy-Connection\":\"x\",\"Trailers\":\"x\","
+		"\"Expect\":\"x\",\"Tee\":\"b\"}}",
+		"204|Tee: b||" },
 	/* no header can be forged */
 	{ false, "{\"statusCode\":204,\"headers\":{\"a\":\"b\\r\\nEvil: 1\"}}", "500" },
 	{ false, "{\"statusCode\":204,\"headers\":{\"a\":\"b\\nEvil: 1\"}}", "500" },
