@@ -344,6 +344,27 @@ static void time_outs_kill_even_a_busy_loop(void **state)
 	assert_non_null(strstr(call(fx, "{}")->body, "{\"n\":1,"));
 }
 
+/* The worker's timer may have been set by an invocation before, and fires early then. */
+static void time_outs_count_from_their_own_start(void **state)
+{
+	struct fixture *fx = *state;
+	open_function(fx, "index.handler", "nodejs18.x");
+	static const struct {
+		unsigned ms;
+		const char *message;
+	} cases[] = { { 100, "timed out after 0.10 seconds" },
+		{ 700, "timed out after 0.70 seconds" } };
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		call(fx, "{}");
+		uint64_t start = uv_hrtime();
+		unsigned n = send_with(fx, "{\"spin\":true}", cases[i].ms, false);
+		run_until_answered(fx);
+		assert_string_equal(fx->answers[n].type, "Sandbox.Timedout");
+		assert_non_null(strstr(fx->answers[n].body, cases[i].message));
+		assert_true(uv_hrtime() - start >= cases[i].ms * UINT64_C(1000000));
+	}
+}
+
 static void failed_init_answers_all_who_wait(void **state)
 {
 	struct fixture *fx = *state;
@@ -538,6 +559,7 @@ int main(void)
 		TEST(one_killed_as_its_event_is_sent_is_answered_once),
 		TEST(one_killed_just_before_its_event_is_answered_once),
 		TEST(time_outs_kill_even_a_busy_loop),
+		TEST(time_outs_count_from_their_own_start),
 		TEST(failed_init_answers_all_who_wait),
 		TEST(init_that_exits_is_an_exit_error),
 		TEST(log_has_its_lines_in_order),
