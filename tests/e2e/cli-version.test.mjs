@@ -54,8 +54,8 @@ test("an agent of another version is told so, and so is the terminal", async (t)
 	const serve = background(t, ["serve", "--port", "0"], { cwd: home, env: env({ OFFSTAGE_LOG: "info" }) });
 	const [, url] = await serve.says(/connect '(ws:[^']+)'/);
 	const token = readFileSync(path.join(home, ".local/state/offstage/token"), "utf8").trim();
-	const hello = { version: 2, program: "offstage 9.9.9", app: "a", stage: "dev", token, session: "" };
-	const why = /the emulator is offstage \d+\.\d+\.\d+ and speaks bridge version 1, the agent is offstage 9\.9\.9 and speaks 2: use the same offstage on both machines/;
+	const hello = { version: 999, program: "offstage 9.9.9", app: "a", stage: "dev", token, session: "" };
+	const why = /the emulator is offstage \d+\.\d+\.\d+ and speaks bridge version 2, the agent is offstage 9\.9\.9 and speaks 999: use the same offstage on both machines/;
 	assert.match(await sayHello(url, message(HELLO, hello)), why);
 	await serve.says(why);
 	const wrong = await sayHello(url, message(HELLO, { ...hello, token: "guess" }));
@@ -68,7 +68,7 @@ test("an agent of another version is told so, and so is the terminal", async (t)
 
 test("an emulator of another version ends the agent, with its words", async (t) => {
 	const { home, env } = makeHome();
-	const reason = "the emulator is offstage 9.9.9 and speaks bridge version 2, the agent is older";
+	const reason = "the emulator is offstage 9.9.9 and speaks bridge version 999, the agent is older";
 	const server = http.createServer().on("upgrade", (request, socket) => {
 		const accept = createHash("sha1")
 			.update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
