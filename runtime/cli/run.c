@@ -1,5 +1,6 @@
 #include "runtime/cli/run.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 #define TOKEN_LEN 40
 #define FLUSH_MS 10
 #define FLUSHES_AT_ONCE 4
+#define TRIM_MS 5000
+#define TRIM_FROM (32 * 1024 * 1024) /* bytes that the heap holds for nobody */
 
 struct running {
 	uv_loop_t *loop;
@@ -32,6 +35,8 @@ struct running {
 	struct awake *awake;
 	uv_prepare_t flusher; /* terminal output leaves soon, but not line by line */
 	uv_timer_t flush_later;
+	uv_timer_t trimmer;
+	size_t unused; /* bytes of the heap, at the last trim */
 	uint64_t window_ms; /* since when `flushes` counts */
 	unsigned flushes;
 	bool (*signal_fn)(void *ctx, int number);
@@ -51,6 +56,7 @@ static void on_emulator_closed(void *ctx)
 	}
 	uv_close((uv_handle_t *)&r->flusher, NULL);
 	uv_close((uv_handle_t *)&r->flush_later, NULL);
+	uv_close((uv_handle_t *)&r->trimmer, NULL);
 	awake_close(r->awake);
 }
 
@@ -135,6 +141,18 @@ static void on_turn(uv_prepare_t *handle)
 	}
 }
 
+/* Large bodies leave holes in the heap, which the C library keeps: hundreds of megabytes after some events of
+ * five each. To map such pieces apart instead doubles the time of those events. */
+static void on_trim(uv_timer_t *handle)
+{
+	struct running *r = handle->data;
+	size_t unused = mallinfo2().fordblks;
+	if (unused > TRIM_FROM && unused != r->unused) {
+		malloc_trim(0);
+		r->unused = mallinfo2().fordblks;
+	}
+}
+
 /* --- the agent's news ------------------------------------------------------------------------ */
 
 static void on_outputs(void *ctx, const cJSON *outputs)
@@ -204,6 +222,9 @@ static void watch_signals(struct running *r)
 		uv_signal_start(&r->signals[i], on_signal, NUMBERS[i]);
 	}
 	uv_timer_init(r->loop, &r->flush_later);
+	r->trimmer.data = r;
+	uv_timer_init(r->loop, &r->trimmer);
+	uv_timer_start(&r->trimmer, on_trim, TRIM_MS, TRIM_MS);
 	r->flusher.data = r;
 	uv_prepare_init(r->loop, &r->flusher);
 	uv_prepare_start(&r->flusher, on_turn);
