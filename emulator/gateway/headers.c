@@ -2,6 +2,7 @@
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/encode.h"
+#include "proxy/net/http_chars.h"
 
 bool header_is_hop_by_hop(struct span name)
 {
@@ -12,44 +13,10 @@ bool header_is_hop_by_hop(struct span name)
 	       span_iis(name, "expect");
 }
 
-/* RFC 9110 section 5.6.2. */
-static bool is_token_char(char c)
-{
-	switch (c) {
-	case 'a' ... 'z':
-	case 'A' ... 'Z':
-	case '0' ... '9':
-	case '!':
-	case '#' ... '\'':
-	case '*':
-	case '+':
-	case '-':
-	case '.':
-	case '^':
-	case '_':
-	case '`':
-	case '|':
-	case '~':
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool header_is_sendable(struct span name, struct span value)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		if (!is_token_char(name.ptr[i])) {
-			return false;
-		}
-	}
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.ptr[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f) {
-			return false;
-		}
-	}
-	return name.len > 0;
+	return name.len > 0 && http_chars_all(name, HTTP_CHAR_TOKEN) &&
+	       http_chars_text(value) == value.len;
 }
 
 static char lower(char c)
