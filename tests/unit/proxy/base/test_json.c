@@ -68,12 +68,21 @@ static void test_lookups_never_guess(void **state)
 	assert_null(json_str(NULL, "x"));
 }
 
+/* In a buffer that has room, in one that just has it or just not, and in one that has to grow. */
 static void expect_text(struct span in, const char *out)
 {
-	struct buf b = BUF_INIT(1024);
-	json_add_string(&b, in);
-	assert_string_equal(buf_cstr(&b), out);
-	buf_fini(&b);
+	for (size_t room = 0; room < 128; room++) {
+		struct buf b = BUF_INIT(room + strlen(out));
+		memset(buf_reserve(&b, room + 1), '.', room);
+		buf_commit(&b, room);
+		json_add_string(&b, in);
+		assert_false(b.overflow);
+		assert_string_equal(buf_cstr(&b) + room, out);
+		buf_clear(&b);
+		json_add_string(&b, in);
+		assert_string_equal(buf_cstr(&b), out);
+		buf_fini(&b);
+	}
 }
 
 static void test_strings_are_escaped_and_repaired(void **state)
