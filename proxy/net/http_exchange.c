@@ -41,6 +41,16 @@ struct http_exchange *http_exchange_next(struct http_conn *c)
 	return x;
 }
 
+/* A large body's memory is not worth keeping, least of all while an answer waits for its turn behind a request
+ * that is parked. */
+static void drop_large_body(struct http_exchange *x)
+{
+	if (x->body.cap > HTTP_READ_SIZE) {
+		buf_fini(&x->body);
+		x->req.body = (struct span){ NULL, 0 };
+	}
+}
+
 /* Back among the spare ones, empty. */
 static void recycle(struct http_exchange *x)
 {
@@ -53,10 +63,7 @@ static void recycle(struct http_exchange *x)
 	}
 	http_out_clear(&x->out);
 	arena_reset(x->req.arena);
-	/* A large body's memory is not worth keeping. */
-	if (x->body.cap > HTTP_READ_SIZE) {
-		buf_fini(&x->body);
-	}
+	drop_large_body(x);
 	buf_clear(&x->body);
 	struct http_out out = x->out;
 	struct buf body = x->body;
@@ -132,6 +139,7 @@ void http_exchange_finish(struct http_exchange *x)
 {
 	struct http_conn *c = x->conn;
 	x->done = true;
+	drop_large_body(x);
 	if (c->current == x) {
 		/* Answered before the body was read: the rest is thrown away with the connection. */
 		c->current = NULL;

@@ -1,6 +1,5 @@
 #include "runtime/cli/run.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "proxy/base/alloc.h"
 #include "proxy/base/console.h"
 #include "proxy/base/file.h"
+#include "proxy/base/heap.h"
 #include "proxy/base/ids.h"
 #include "proxy/net/awake.h"
 #include "runtime/agent.h"
@@ -141,16 +141,10 @@ static void on_turn(uv_prepare_t *handle)
 	}
 }
 
-/* Large bodies leave holes in the heap, which the C library keeps: hundreds of megabytes after some events of
- * five each. To map such pieces apart instead doubles the time of those events. */
 static void on_trim(uv_timer_t *handle)
 {
 	struct running *r = handle->data;
-	size_t unused = mallinfo2().fordblks;
-	if (unused > TRIM_FROM && unused != r->unused) {
-		malloc_trim(0);
-		r->unused = mallinfo2().fordblks;
-	}
+	r->unused = heap_give_back(TRIM_FROM, r->unused);
 }
 
 /* --- the agent's news ------------------------------------------------------------------------ */

@@ -1,6 +1,8 @@
 /* What a client sees of the server, byte by byte. */
 #include "peer.h"
 
+#include <sanitizer/allocator_interface.h>
+
 #include "proxy/net/http_server.h"
 #include "proxy/net/timer.h"
 
@@ -245,6 +247,29 @@ static void a_large_body_arrives_whole(void **state)
 	TURN_UNTIL(&f.peer, f.peer.got.len >= 8 << 20);
 	buf_consume(&f.peer.got, 8 << 20);
 	peer_expect(&f.peer, REPLY_200("5", "hello"));
+	teardown(&f);
+}
+
+/* A client may ask for the next thing first, and be answered much later. */
+static void an_answered_request_gives_up_its_body(void **state)
+{
+	(void)state;
+	struct fixture f;
+	setup_with(&f, &(struct http_server_config){ .pipeline = 4, .max_body = 8 << 20 });
+	peer_send(&f.peer, GET("/hold"));
+	TURN_UNTIL(&f.peer, f.n_held == 1);
+	size_t before = __sanitizer_get_current_allocated_bytes();
+	struct buf large = BUF_INIT(16 << 20);
+	buf_addf(&large, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", 5 << 20);
+	char *body = buf_reserve(&large, 5 << 20);
+	memset(body, 'x', 5 << 20);
+	buf_commit(&large, 5 << 20);
+	peer_send(&f.peer, buf_cstr(&large));
+	buf_fini(&large);
+	TURN_UNTIL(&f.peer, f.n_requests == 2);
+	assert_in_range(__sanitizer_get_current_allocated_bytes(), 0, before + (1 << 20));
+	reply(f.held[0], "first");
+	peer_expect(&f.peer, REPLY_200("5", "first") REPLY_200("5", "hello"));
 	teardown(&f);
 }
 
@@ -832,6 +857,7 @@ int main(void)
 		cmocka_unit_test(no_more_than_pipeline_requests_are_handed_out),
 		cmocka_unit_test(a_flood_of_requests_waits_for_answers),
 		cmocka_unit_test(a_large_body_arrives_whole),
+		cmocka_unit_test(an_answered_request_gives_up_its_body),
 		cmocka_unit_test(head_204_and_304_have_no_body),
 		cmocka_unit_test(answers_in_pieces),
 		cmocka_unit_test(a_piece_too_few_breaks_the_connection),
