@@ -170,7 +170,8 @@ static void *op_start(void *ctx, struct seat *seat, struct invocation *first)
 		.first = first,
 		.owner = seat };
 	if (f->takes_spares) {
-		config.spare = spares_take(fl->spares, f->spec.memory_mb);
+		bool crowded = pool_is_crowded(fl->pool);
+		config.spare = spares_take(fl->spares, f->spec.memory_mb, crowded);
 		config.spare_base = spares_base(fl->spares);
 	}
 	struct worker *w = worker_open(&config, &f->start_error);

@@ -110,6 +110,11 @@ unsigned pool_seats(const struct pool *p)
 	return p->n_seats;
 }
 
+bool pool_is_crowded(const struct pool *p)
+{
+	return p->n_seats > p->config.max_workers / 2;
+}
+
 unsigned pool_waiting(const struct pool_function *f)
 {
 	return f->waiting;

@@ -103,4 +103,6 @@ struct seat *pool_find_seat(
 	struct pool_function *f, bool (*fn)(const struct seat *seat, uint64_t id), uint64_t id);
 /* Seats that have not ended; waiting invocations of a function. */
 unsigned pool_seats(const struct pool *p);
+/* More than half of all places are taken: memory counts. */
+bool pool_is_crowded(const struct pool *p);
 unsigned pool_waiting(const struct pool_function *f);

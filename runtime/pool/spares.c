@@ -35,6 +35,7 @@ struct spares {
 	struct size sizes[MAX_SIZES];
 	struct timer *timer;
 	bool armed;
+	bool crowded;
 	uint64_t uses;
 	unsigned live; /* spares not taken whose end has not been seen */
 	unsigned failures;
@@ -128,7 +129,10 @@ static void boot(struct spares *s, struct size *size)
 
 static size_t wanted(const struct spares *s, const struct size *size)
 {
-	return size->memory_mb == 0 ? 0 : size->used == s->uses ? MAX_READY : 1;
+	if (size->memory_mb == 0) {
+		return 0;
+	}
+	return size->used == s->uses && !s->crowded ? MAX_READY : 1;
 }
 
 /* The size that lacks one most urgently: none ready at all, or used last. */
@@ -216,8 +220,9 @@ void spares_prepare(struct spares *s, unsigned memory_mb)
 	refill_soon(s);
 }
 
-struct child *spares_take(struct spares *s, unsigned memory_mb)
+struct child *spares_take(struct spares *s, unsigned memory_mb, bool crowded)
 {
+	s->crowded = crowded;
 	struct size *size = size_of(s, memory_mb);
 	struct child *child = NULL;
 	for (size_t i = 0; i < size->n_ready && !child; i++) {

@@ -13,8 +13,9 @@ struct spares;
 /* `tools` must outlive it. */
 struct spares *spares_open(uv_loop_t *loop, const struct launch_tools *tools);
 /* A booted (or booting) process for that memory size, or NULL; its owner is to be set with child_give. From
- * then on one is kept ready for that size. */
-struct child *spares_take(struct spares *s, unsigned memory_mb);
+ * then on one is kept ready for that size. `crowded`: so many run already that a second ready one is not
+ * worth its memory, until the next is taken. */
+struct child *spares_take(struct spares *s, unsigned memory_mb, bool crowded);
 /* Has one booted for that size, if none is. */
 void spares_prepare(struct spares *s, unsigned memory_mb);
 /* The environment that spares are started with; NULL-terminated. */

@@ -17,6 +17,7 @@
 #include "runtime/pool/fleet.h"
 
 #define MAX_ANSWERS 4096
+#define MAX_WORKERS 8
 
 struct answer {
 	unsigned times;
@@ -143,6 +144,7 @@ static int set_up(void **state)
 	buf_init(&fx->log, 16 * 1024 * 1024);
 	struct fleet_config config = { .loop = &fx->loop,
 		.tools = { "node", OFFSTAGE_SOURCE_DIR "/runtime", 0 },
+		.max_workers = MAX_WORKERS,
 		.spares = true,
 		.ctx = fx,
 		.on_outcome = on_outcome,
@@ -453,6 +455,43 @@ static void bursts_get_more_processes(void **state)
 	assert_true(fleet_workers(fx->fleet) <= 12);
 }
 
+static unsigned count_children(void)
+{
+	AUTO_FREE char *path = xasprintf("/proc/self/task/%d/children", (int)getpid());
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	unsigned n = 0;
+	for (int pid; fscanf(file, "%d", &pid) == 1;) {
+		n++;
+	}
+	fclose(file);
+	return n;
+}
+
+static void run_until_children(struct fixture *fx, unsigned n)
+{
+	while (count_children() < n) {
+		uv_run(&fx->loop, UV_RUN_ONCE);
+	}
+}
+
+/* Two spares lie ready; but one, while most places are taken. */
+static void a_crowd_has_one_spare(void **state)
+{
+	struct fixture *fx = *state;
+	open_function(fx, "index.handler", "nodejs18.x");
+	call(fx, "{}");
+	run_until_children(fx, 1 + 2);
+	for (int i = 0; i < 4 * MAX_WORKERS; i++) {
+		send_event(fx, "{\"sleep\":400}");
+	}
+	run_until_answered(fx);
+	assert_int_equal(fleet_workers(fx->fleet), MAX_WORKERS);
+	run_until_children(fx, MAX_WORKERS + 1);
+	call(fx, "{\"sleep\":200}"); /* time for another to be booted */
+	assert_int_equal(count_children(), MAX_WORKERS + 1);
+}
+
 static void renewed_code_serves_the_next(void **state)
 {
 	struct fixture *fx = *state;
@@ -566,6 +605,7 @@ int main(void)
 		TEST(results_above_the_limit_are_refused),
 		TEST(streams_in_pieces),
 		TEST(bursts_get_more_processes),
+		TEST(a_crowd_has_one_spare),
 		TEST(renewed_code_serves_the_next),
 		TEST(python_runs_too),
 		TEST(any_executable_bootstrap_runs),
