@@ -15,6 +15,12 @@ test("installed: init, then exec", async () => {
 	const program = path.join(prefix, "bin/offstage");
 	assert.ok(existsSync(path.join(prefix, "share/offstage/runtime/bootstrap")));
 
+	// Spares only get slower when their rehearsal fails, so nothing else would tell.
+	const rehearsal = path.join(prefix, "share/offstage/runtime/bootstrap/node/rehearsal.cjs");
+	const rehearse = `require(${JSON.stringify(rehearsal)}).rehearse()`;
+	const rehearsed = await run("node", ["-e", rehearse]);
+	assert.equal(rehearsed.code, 0, rehearsed.stderr);
+
 	const cwd = tempDir();
 	const offstage = (...args) =>
 		run(program, args, { cwd, env: cleanEnv({ HOME: cwd }), ms: 60_000 });
