@@ -2,15 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "proxy/base/alloc.h"
 #include "proxy/base/span.h"
+#include "runtime/bundle/tree.h"
 
 /* sources: copied. packages: the folder node_modules or a @scope in it, whose entries are linked. */
 enum way {
@@ -19,14 +18,6 @@ enum way {
 };
 
 static int copy_folder(const char *from, const char *to, enum way way, struct err *err);
-
-static int copy_file(const char *from, const char *to, struct err *err)
-{
-	uv_fs_t copy;
-	int rc = uv_fs_copyfile(NULL, &copy, from, to, UV_FS_COPYFILE_EXCL, NULL);
-	uv_fs_req_cleanup(&copy);
-	return rc ? err_errno(err, -rc, "cannot copy '%s' to '%s'", from, to) : 0;
-}
 
 /* As it is: a relative link then points into the copy. */
 static int copy_link(const char *from, const char *to, struct err *err)
@@ -62,7 +53,7 @@ static int copy_entry(
 			       ? link_to(from, to, err)
 			       : copy_folder(from, to, packages ? PACKAGES : SOURCES, err);
 	}
-	return S_ISREG(st.st_mode) ? copy_file(from, to, err) : 0;
+	return S_ISREG(st.st_mode) ? tree_copy_file(from, to, err) : 0;
 }
 
 static bool is_left_out(const char *name)
