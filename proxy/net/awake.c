@@ -20,9 +20,8 @@ struct awake {
 	uv_idle_t idle;
 	unsigned n_closed;
 	int fd; /* of the loop; readable when there is news */
-	bool eager;
-	bool looking;
-	uint64_t since_ns; /* when the present wait began */
+	bool eager; /* the last turn was short: look before sleeping */
+	uint64_t since_ns; /* when the present wait, or the look before it, began */
 };
 
 static bool has_news(const struct awake *a)
@@ -35,29 +34,24 @@ static void on_idle(uv_idle_t *handle)
 	(void)handle;
 }
 
-static void stop_looking(struct awake *a)
-{
-	a->looking = false;
-	uv_idle_stop(&a->idle);
-}
-
 static void before_wait(uv_prepare_t *handle)
 {
 	struct awake *a = handle->data;
 	uint64_t now = uv_hrtime();
-	if (a->eager && has_news(a)) {
-		stop_looking(a);
-	} else if (a->looking && now - a->since_ns < LOOK_NS) {
-		sched_yield();
-	} else if (a->looking || !a->eager) {
-		stop_looking(a);
+	if (a->eager && !has_news(a)) {
+		if (!uv_is_active((uv_handle_t *)&a->idle)) {
+			a->since_ns = now;
+			uv_idle_start(&a->idle, on_idle);
+			return;
+		}
+		if (now - a->since_ns < LOOK_NS) {
+			sched_yield();
+			return;
+		}
 		a->eager = false;
-		a->since_ns = now;
-	} else {
-		a->looking = true;
-		a->since_ns = now;
-		uv_idle_start(&a->idle, on_idle);
 	}
+	uv_idle_stop(&a->idle);
+	a->since_ns = now;
 }
 
 static void after_turn(uv_check_t *handle)
