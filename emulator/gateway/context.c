@@ -59,8 +59,7 @@ static struct span member(const struct context *c, struct span object, struct sp
 		if (!scan_is_string(value)) {
 			return value;
 		}
-		struct buf out = { arena_alloc(arena_of(c), value.len + 1), 0, value.len + 1,
-			value.len, false };
+		struct buf out = buf_on(arena_alloc(arena_of(c), value.len + 1), value.len + 1);
 		scan_unescape(&out, value);
 		return buf_span(&out);
 	}

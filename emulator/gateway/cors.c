@@ -64,7 +64,7 @@ static void add_list(struct reply *r, struct span name, const struct model_strin
 	for (size_t i = 0; i < list->n; i++) {
 		len += strlen(list->at[i]);
 	}
-	struct buf text = { arena_alloc(r->arena, len + 1), 0, len + 1, len, false };
+	struct buf text = buf_on(arena_alloc(r->arena, len + 1), len + 1);
 	for (size_t i = 0; i < list->n; i++) {
 		if (i) {
 			buf_add_char(&text, ',');

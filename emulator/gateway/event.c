@@ -17,7 +17,7 @@ void event_trace_id(const struct http_request *http, int64_t now_ms, char out[EV
 		return;
 	}
 	uint32_t seconds = htobe32((uint32_t)(now_ms / 1000));
-	struct buf text = { out, 0, EVENT_TRACE_LEN, EVENT_TRACE_LEN - 1, false };
+	struct buf text = buf_on(out, EVENT_TRACE_LEN);
 	EVENT_LIT(&text, "Root=1-");
 	hex_encode(&text, span_n((const char *)&seconds, sizeof seconds));
 	EVENT_LIT(&text, "-");

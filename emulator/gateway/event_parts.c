@@ -18,7 +18,7 @@ struct span event_forwarded_for(const struct http_request *http)
 
 static struct span decimal(struct arena *arena, size_t n)
 {
-	struct buf text = { arena_alloc(arena, 21), 0, 21, 20, false };
+	struct buf text = buf_on(arena_alloc(arena, BUF_U64_SIZE), BUF_U64_SIZE);
 	buf_add_u64(&text, n);
 	return buf_span(&text);
 }

@@ -95,7 +95,7 @@ struct span decoded(struct arena *arena, struct span text, bool plus)
 		return text;
 	}
 	/* Decoding never grows, so the buffer never moves out of the arena. */
-	struct buf out = { arena_alloc(arena, text.len + 1), 0, text.len + 1, text.len, false };
+	struct buf out = buf_on(arena_alloc(arena, text.len + 1), text.len + 1);
 	percent_decode(&out, text, plus);
 	return buf_span(&out);
 }
@@ -108,7 +108,7 @@ static struct span repaired(struct arena *arena, struct span name)
 		return name;
 	}
 	size_t room = name.len * 3;
-	struct buf out = { arena_alloc(arena, room + 1), 0, room + 1, room, false };
+	struct buf out = buf_on(arena_alloc(arena, room + 1), room + 1);
 	for (size_t i = 0; i < name.len;) {
 		size_t n = 1;
 		while (n <= 4 && n <= name.len - i && !utf8_valid(span_n(name.ptr + i, n))) {

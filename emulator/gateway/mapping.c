@@ -404,7 +404,7 @@ struct span mapped_request_query(const struct mapped_request *m)
 	for (size_t i = 0; i < m->n_query; i++) {
 		len += m->query[i].name.len + m->query[i].value.len + 2;
 	}
-	struct buf text = { arena_alloc(m->arena, len), 0, len, len, false };
+	struct buf text = buf_on(arena_alloc(m->arena, len), len);
 	for (size_t i = 0; i < m->n_query; i++) {
 		buf_add_span(&text, i ? SPAN("&") : SPAN(""));
 		buf_add_span(&text, m->query[i].name);

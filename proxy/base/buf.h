@@ -27,6 +27,7 @@ void buf_fini(struct buf *b);
 void buf_clear(struct buf *b);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_add_u64(struct buf *b, uint64_t value);
+#define BUF_U64_SIZE 21 /* where buf_on has room for any */
 /* As "%.2f", for what is not negative and below 10^15; several times as fast. */
 void buf_add_fixed2(struct buf *b, double value);
 /* Only for buf_reserve: moves to where n more bytes have room. */
@@ -41,6 +42,12 @@ const char *buf_cstr(struct buf *b);
 static inline struct span buf_span(const struct buf *b)
 {
 	return (struct span){ b->ptr, b->len };
+}
+
+/* A buffer on the caller's `size` bytes, for size - 1 of content at most: it never moves and needs no buf_fini. */
+static inline struct buf buf_on(char *place, size_t size)
+{
+	return (struct buf){ place, 0, size, size - 1, false };
 }
 
 /* Appending where there is room is a few instructions in its caller: a request does it hundreds of times. */

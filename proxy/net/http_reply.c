@@ -4,7 +4,6 @@
 #include "proxy/net/http_chars.h"
 #include "proxy/net/http_conn.h"
 
-#define DIGITS_MAX 20 /* of any length */
 /* All of a head that is not the handler's: status line, Date, framing, Connection. */
 #define REST_MAX 256
 
@@ -195,14 +194,11 @@ static char *put_header(char *to, struct span name, struct span value)
 
 static char *put_length(char *to, uint64_t length)
 {
-	char digits[DIGITS_MAX];
-	size_t at = sizeof digits;
-	do {
-		digits[--at] = (char)('0' + length % 10);
-		length /= 10;
-	} while (length);
+	char place[BUF_U64_SIZE];
+	struct buf digits = buf_on(place, sizeof place);
+	buf_add_u64(&digits, length);
 	to = put(to, SPAN("Content-Length: "));
-	to = put(to, span_n(digits + at, sizeof digits - at));
+	to = put(to, buf_span(&digits));
 	return put(to, SPAN("\r\n"));
 }
 

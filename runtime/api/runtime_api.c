@@ -17,7 +17,6 @@
 #define SILENCE_MS (1000 * 1000) /* longer than any function may run */
 #define MAX_STREAM (200 * 1024 * 1024) /* of a streamed response (lambda.md 1.4) */
 #define MAX_HEADERS 8
-#define MAX_DIGITS 20
 
 enum phase {
 	INIT,
@@ -99,24 +98,15 @@ static void add_header(struct http_header *headers, size_t *n, struct span name,
 	}
 }
 
-static struct span decimal(char out[MAX_DIGITS], int64_t value)
-{
-	char *end = out + MAX_DIGITS, *p = end;
-	do {
-		*--p = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	return span_n(p, (size_t)(end - p));
-}
-
 static void reply_event(struct http_exchange *x, const struct runtime_event *e)
 {
-	char digits[MAX_DIGITS];
-	struct span deadline = decimal(digits, e->deadline_ms);
+	char digits[BUF_U64_SIZE];
+	struct buf deadline = buf_on(digits, sizeof digits);
+	buf_add_u64(&deadline, (uint64_t)e->deadline_ms);
 	struct http_header headers[MAX_HEADERS] = { json_type };
 	size_t n = 1;
 	add_header(headers, &n, SPAN("Lambda-Runtime-Aws-Request-Id"), e->request_id);
-	add_header(headers, &n, SPAN("Lambda-Runtime-Deadline-Ms"), deadline);
+	add_header(headers, &n, SPAN("Lambda-Runtime-Deadline-Ms"), buf_span(&deadline));
 	add_header(headers, &n, SPAN("Lambda-Runtime-Invoked-Function-Arn"), e->arn);
 	add_header(headers, &n, SPAN("Lambda-Runtime-Trace-Id"), e->trace_id);
 	add_header(headers, &n, SPAN("Lambda-Runtime-Client-Context"), e->client_context);
