@@ -24,9 +24,8 @@
 #define DRAIN_MAX (1024 * 1024)
 #define PIPES 4 /* stdout, stderr, extra, input */
 #define INPUT 3
-#define STDIO              \
-	(CHILD_SOCKET_FD + \
-		1) /* descriptors of the child; those that it does not have are closed in it */
+/* Descriptors of the child; those that it does not have are closed in it. */
+#define STDIO (CHILD_SOCKET_FD + 1)
 #define READ_SIZE (64 * 1024)
 
 struct child_pipe {

@@ -25,8 +25,8 @@
 #define INIT_LIMIT_MS 10000
 #define STOP_GRACE_MS 300
 #define STOP_DELAY_MS 50 /* whoever it makes place for is answered first */
-#define LOOK_MS \
-	250 /* at the memory, and for a debugger; a look costs as much as some invocations */
+/* At the memory, and for a debugger; a look costs as much as some invocations. */
+#define LOOK_MS 250
 #define INIT_ERROR_GRACE_MS 1500
 #define TAIL_BYTES 4096
 #define TAIL_MAX (512 * 1024)
